@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
+#include <string>
 #include <vector>
 
 namespace vepe::video {
@@ -19,6 +21,9 @@ struct Image {
 // orientation is applied. JPEG goes through libjpeg-turbo, so pixels do not depend on the OpenCV build.
 // Throws Error(kInput) for a file that is missing, empty, truncated, zero-sized or no image.
 Image read_image(const std::filesystem::path& path);
+
+// The same from the bytes of a file; `where` names them in errors.
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& where);
 
 // Two-tap bilinear interpolation at half-pixel centres without antialiasing (the small trunk's own preprocessing).
 Image resize_bilinear(const Image& image, int width, int height);
