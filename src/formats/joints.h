@@ -45,10 +45,14 @@ bool same_joint(std::string_view a, std::string_view b);
 
 // The documented rule by which a COCO-17 pose answers PoseTrack's head joints (docs/formats.md):
 //   m = midpoint of the shoulders, n = nose (if absent: mean of the present eyes and ears)
-//   head_bottom = m + kNeckFraction (n - m);  head_top = n + kHeadTopFraction (n - m)
-// Scores and presence: the smallest of the points used; absent when a shoulder or every face point is absent.
-inline constexpr double kNeckFraction = 0.5;
-inline constexpr double kHeadTopFraction = 0.75;
+//   head_bottom = m + kNeckFraction (n - m)
+//   head_top    = n + kHeadTopFraction |n - m| u,   u = unit vector from the midpoint of the hips to m;
+//                 without both hips n + kHeadTopFractionNoHips (n - m)
+// The nose moves against the head when a person looks down or up; the axis of the torso does not, hence u.
+// Score and visibility: the smallest of the points used; absent when a shoulder or every face point is absent.
+inline constexpr double kNeckFraction = 0.3;
+inline constexpr double kHeadTopFraction = 0.65;
+inline constexpr double kHeadTopFractionNoHips = 0.5;
 struct HeadJoints {
   Keypoint head_bottom, head_top;
 };

@@ -24,6 +24,8 @@ std::filesystem::path prediction_path(const std::filesystem::path& folder, std::
 struct WriterOptions {
   std::string sequence_name;             // PoseTrack: "000101_mpii_test"; used for file names that frames lack
   std::vector<std::string> joint_names;  // order of the keypoints that come in; converted to what the format has
+  std::string output_joints;             // id of a JointSet; empty: 17 -> posetrack15, 18 and 21 -> posetrack18, coco-results ->
+                                         // coco17 when PoseTrack's joints come in, all others: as they come in
   int coordinate_decimals = -1;          // digits after the point; -1: the shortest text that reads back exactly
   int score_decimals = -1;
 };
