@@ -11,15 +11,14 @@ namespace vepe::formats {
 class MappedFile;
 
 // Inside formats/ only. COCO annotations, PoseTrack18 and PoseTrack21 share one layout and one parser.
-struct CocoLikeRules {
-  const char* layout;                    // for messages
-  bool posetrack = false;                // `images` order counts, categories[0] is the person, annotation ids may repeat
-  bool ignore_regions_required = false;  // PoseTrack21
+enum class CocoLike {
+  kCoco,      // persons are the annotations of the first category with keypoints; annotation ids are unique
+  kPoseTrack  // the joints are those of categories[0]; annotation ids may repeat; `keypoints` must be there
 };
-CocoDataset parse_coco_like(std::string_view text, const std::string& name, const CocoLikeRules& rules, const ReadOptions& options,
-                            MappedFile* file);
+CocoDataset parse_coco_like(std::string_view text, const std::string& name, CocoLike rules, const ReadOptions& options,
+                            MappedFile* file = nullptr);
 
-// The file name without folder and format suffix.
+// The file name without folder and format suffix ("clips/a.jsonl" -> "a").
 std::string sequence_name(const std::string& path);
 
 }  // namespace vepe::formats

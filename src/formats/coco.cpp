@@ -1,0 +1,156 @@
+#include "formats/coco.h"
+
+#include <unordered_map>
+
+#include "formats/coco_like.h"
+#include "formats/joints.h"
+#include "formats/json_cursor.h"
+#include "formats/mapped_file.h"
+#include "formats/read_support.h"
+
+namespace vepe::formats {
+namespace {
+
+struct Result {
+  std::optional<std::int64_t> image_id;
+  Person person;
+  bool has_keypoints = false, has_score = false;
+};
+
+void read_result_keypoints(JsonCursor& cursor, std::vector<Keypoint>& keypoints) {
+  double triple[3];
+  int count = 0;
+  for (cursor.enter_array(); cursor.next_element();) {
+    triple[count] = cursor.number_within(kCoordinateLimit, "a keypoint value");
+    if (++count < 3) continue;
+    count = 0;
+    Keypoint keypoint{.x = triple[0], .y = triple[1], .score = triple[2], .visibility = static_cast<float>(triple[2])};
+    keypoint.present = keypoint.x != 0 || keypoint.y != 0 || triple[2] != 0;
+    keypoints.push_back(keypoint);
+  }
+  if (count != 0)
+    cursor.fail("the number of keypoint values is not a multiple of 3", "give x, y and a third number for every joint");
+}
+
+Result read_result(JsonCursor& cursor, std::size_t joint_count) {
+  Result result;
+  std::string_view key;
+  for (cursor.enter_object(); cursor.next_member(key);) {
+    if (key == "image_id") {
+      result.image_id = cursor.integer();
+    } else if (key == "keypoints") {
+      result.has_keypoints = true;
+      result.person.keypoints.reserve(joint_count);
+      read_result_keypoints(cursor, result.person.keypoints);
+    } else if (key == "score") {
+      result.has_score = true;
+      result.person.score = cursor.number_within(kScoreLimit, "score");
+    } else if (key == "bbox") {
+      result.person.bbox = read_box(cursor, "bbox");
+    } else if (key == "category_id") {
+      result.person.category_id = small_int(cursor, "category_id");
+    } else if (key == "track_id") {
+      if (!cursor.take_null()) result.person.track_id = cursor.integer();
+    } else if (key == "id") {
+      if (!cursor.take_null()) result.person.id = cursor.integer();
+    } else {
+      cursor.skip();
+    }
+  }
+  if (!result.image_id) cursor.fail("the result has no 'image_id'", "name the image of every result");
+  if (!result.has_keypoints || result.person.keypoints.empty())
+    cursor.fail("the result has no 'keypoints'", "keypoint results need them; box results are another format");
+  if (!result.has_score) cursor.fail("the result has no 'score'", "give every result a score");
+  if (joint_count != 0 && result.person.keypoints.size() != joint_count) {
+    cursor.fail(
+        std::to_string(result.person.keypoints.size()) + " keypoints, but the results before have " + std::to_string(joint_count),
+        "give every result the same joints");
+  }
+  return result;
+}
+
+class ResultList {
+ public:
+  explicit ResultList(const std::string& name) { sequence_.name = sequence_name(name); }
+
+  void add(Result result) {
+    const auto [entry, is_new] = frame_of_image_.emplace(*result.image_id, sequence_.frames.size());
+    if (is_new) {
+      Frame& frame = sequence_.frames.emplace_back();
+      frame.index = static_cast<std::int64_t>(entry->second);
+      frame.image_id = *result.image_id;
+    }
+    joint_count_ = result.person.keypoints.size();
+    sequence_.frames[entry->second].persons.push_back(std::move(result.person));
+  }
+  std::size_t joint_count() const { return joint_count_; }
+
+  // Results do not name their joints: known sizes get their names, others numbers.
+  Sequence finish() {
+    if (joint_count_ == 17 || joint_count_ == 0) {
+      sequence_.joint_names = coco17().names;
+    } else if (joint_count_ == 15) {
+      sequence_.joint_names = posetrack21_kit().names;
+    } else if (joint_count_ == 14) {
+      sequence_.joint_names = crowdpose14().names;
+    } else {
+      for (std::size_t i = 0; i < joint_count_; ++i) sequence_.joint_names.push_back("joint_" + std::to_string(i));
+    }
+    return std::move(sequence_);
+  }
+
+ private:
+  Sequence sequence_;
+  std::unordered_map<std::int64_t, std::size_t> frame_of_image_;
+  std::size_t joint_count_ = 0;
+};
+
+Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file) {
+  JsonCursor cursor(text, file);
+  ResultList list(name);
+  std::size_t position = 0;
+  try {
+    if (cursor.type() == JsonCursor::Type::kObject) {
+      throw Error(ErrorCode::kInput, "", "is an object, but COCO results are a list", "read it as coco, or give the results file");
+    }
+    for (cursor.enter_array(); cursor.next_element(); ++position) {
+      const JsonCursor::Mark start = cursor.mark();
+      try {
+        list.add(read_result(cursor, list.joint_count()));
+      } catch (const Error& error) {
+        const Error located = error.at("result " + std::to_string(position));
+        if (!options.lenient) throw located;
+        cursor.rewind(start);
+        cursor.skip();
+        skip_or_throw(located.at(name), options);
+      }
+    }
+    cursor.finish();
+  } catch (const Error& error) {
+    if (list.joint_count() == 0) throw error.at(name);
+    skip_or_throw(error.at(name), options);
+  }
+  return list.finish();
+}
+
+}  // namespace
+
+CocoDataset read_coco(const std::filesystem::path& path, const ReadOptions& options) {
+  MappedFile file(path);
+  return parse_coco_like(file.text(), path.string(), CocoLike::kCoco, options, &file);
+}
+
+CocoDataset parse_coco(std::string_view text, const std::string& name, const ReadOptions& options) {
+  return parse_coco_like(text, name, CocoLike::kCoco, options);
+}
+
+Sequence read_coco_results(const std::filesystem::path& path, const ReadOptions& options) {
+  MappedFile file(path);
+  return parse_results(file.text(), path.string(), options, &file);
+}
+
+Sequence parse_coco_results(std::string_view text, const std::string& name, const ReadOptions& options) {
+  return parse_results(text, name, options, nullptr);
+}
+
+}  // namespace vepe::formats

@@ -1,0 +1,427 @@
+#include "formats/coco_like.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <unordered_map>
+
+#include "formats/joints.h"
+#include "formats/json_cursor.h"
+#include "formats/mapped_file.h"
+#include "formats/read_support.h"
+
+namespace vepe::formats {
+namespace {
+
+using Type = JsonCursor::Type;
+
+struct Category {
+  std::int64_t id = 1;
+  std::vector<std::string> joints;
+};
+
+std::pair<double, double> read_point(JsonCursor& cursor, const char* what) {
+  std::vector<double> values;
+  read_numbers(cursor, kCoordinateLimit, what, values);
+  if (values.size() != 2) cursor.fail(std::string(what) + " is not a pair x, y", "write two numbers");
+  return {values[0], values[1]};
+}
+
+// One list of coordinates for each polygon, or one flat list for a single polygon.
+void read_polygon_axis(JsonCursor& cursor, std::vector<std::vector<double>>& axis) {
+  axis.clear();
+  if (cursor.take_null()) return;
+  bool flat = false;
+  for (cursor.enter_array(); cursor.next_element();) {
+    if (cursor.type() == Type::kArray) {
+      if (flat) cursor.fail("ignore_regions mixes numbers and lists", "write one list of numbers for each polygon");
+      read_numbers(cursor, kCoordinateLimit, "a corner of an ignore region", axis.emplace_back());
+    } else {
+      if (!flat && !axis.empty())
+        cursor.fail("ignore_regions mixes numbers and lists", "write one list of numbers for each polygon");
+      if (!flat) axis.emplace_back();
+      flat = true;
+      axis.back().push_back(cursor.number_within(kCoordinateLimit, "a corner of an ignore region"));
+    }
+  }
+}
+
+class Parser {
+ public:
+  Parser(std::string_view text, std::string name, CocoLike rules, const ReadOptions& options, MappedFile* file)
+      : cursor_(text, file), name_(std::move(name)), rules_(rules), options_(options) {
+    data_.poses.name = sequence_name(name_);
+  }
+
+  CocoDataset run() {
+    try {
+      read_root();
+    } catch (const Error& error) {
+      const Error located = error.where().starts_with(name_) ? error : error.at(name_);
+      if (data_.poses.frames.empty()) throw located;
+      skip_or_throw(located, options_);
+      broken_ = options_.lenient;
+    }
+    require_lists();
+    choose_joints();
+    attach_pending();
+    check_persons();
+    return std::move(data_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& place, const std::string& message, const std::string& remedy) const {
+    throw Error(ErrorCode::kInput, place.empty() ? name_ : name_ + ": " + place, message, remedy);
+  }
+
+  void read_root() {
+    if (cursor_.type() == Type::kArray) {
+      fail("", "is a list, not an annotation file", "read it as coco-results, or give the file with images and annotations");
+    }
+    std::string_view key;
+    for (cursor_.enter_object(); cursor_.next_member(key);) {
+      if (key == "annolist") fail("", "is a PoseTrack17 annolist", "read it as posetrack17");
+      if (key == "images") {
+        has_images_ = true;
+        read_list("images", [this] { read_image(); });
+      } else if (key == "annotations") {
+        has_annotations_ = true;
+        read_list("annotations", [this] { read_annotation(); });
+      } else if (key == "categories") {
+        read_list("categories", [this] { read_category(); });
+      } else if (key == "info" && cursor_.type() == Type::kObject) {
+        read_info();
+      } else {
+        cursor_.skip();
+      }
+    }
+    cursor_.finish();
+  }
+
+  void read_info() {
+    std::string_view key;
+    for (cursor_.enter_object(); cursor_.next_member(key);) {
+      if (key == "description" && cursor_.type() == Type::kString) {
+        data_.description = cursor_.string();
+      } else if (key == "bystanders" && cursor_.type() == Type::kString) {
+        data_.bystanders = cursor_.string();
+      } else {
+        cursor_.skip();
+      }
+    }
+  }
+
+  template <typename ReadElement>
+  void read_list(const char* list, const ReadElement& read_element) {
+    std::size_t position = 0;
+    for (cursor_.enter_array(); cursor_.next_element(); ++position) {
+      const JsonCursor::Mark start = cursor_.mark();
+      try {
+        read_element();
+      } catch (const Error& error) {
+        cursor_.rewind(start);
+        const Error located = error.at(name_ + ": " + describe_element(list, position));
+        if (!options_.lenient) throw located;
+        cursor_.rewind(start);
+        cursor_.skip();  // throws when it was not the content but the JSON that is wrong
+        skip_or_throw(located, options_);
+      }
+    }
+  }
+
+  // "annotation 17 (image 4)" if the ids can be read, otherwise "annotations[3]".
+  std::string describe_element(const char* list, std::size_t position) {
+    std::optional<std::int64_t> id, image_id;
+    try {
+      std::string_view key;
+      for (cursor_.enter_object(); cursor_.next_member(key);) {
+        if (key == "id") {
+          id = cursor_.integer();
+        } else if (key == "image_id") {
+          image_id = cursor_.integer();
+        } else {
+          cursor_.skip();
+        }
+      }
+    } catch (const Error&) {  // what was found until here has to do
+    }
+    const std::string_view kind(list);
+    std::string text = id ? std::string(kind.substr(0, kind.size() - 1)) + " " + std::to_string(*id)
+                          : std::string(kind) + "[" + std::to_string(position) + "]";
+    if (image_id) text += " (image " + std::to_string(*image_id) + ")";
+    return text;
+  }
+
+  void read_category() {
+    Category category;
+    std::string_view key;
+    for (cursor_.enter_object(); cursor_.next_member(key);) {
+      if (key == "id") {
+        category.id = cursor_.integer();
+      } else if (key == "keypoints") {
+        for (cursor_.enter_array(); cursor_.next_element();) category.joints.push_back(cursor_.string());
+        if (category.joints.size() > kMaxJoints) cursor_.fail("more than 4096 keypoint names", "check what this file is");
+      } else {
+        cursor_.skip();
+      }
+    }
+    categories_.push_back(std::move(category));
+  }
+
+  void read_image() {
+    Frame frame;
+    bool has_id = false;
+    std::vector<std::vector<double>> xs, ys;
+    std::string_view key;
+    for (cursor_.enter_object(); cursor_.next_member(key);) {
+      if (key == "id") {
+        frame.image_id = cursor_.integer();
+        has_id = true;
+      } else if (key == "file_name") {
+        frame.file_name = cursor_.string();
+      } else if (key == "width") {
+        frame.width = small_int(cursor_, "width");
+      } else if (key == "height") {
+        frame.height = small_int(cursor_, "height");
+      } else if (key == "ignore_regions_x" || key == "ignore_regions_y") {
+        frame.has_ignore_regions = true;
+        read_polygon_axis(cursor_, key.back() == 'x' ? xs : ys);
+      } else if (!read_image_extra(key, frame)) {
+        cursor_.skip();
+      }
+    }
+    if (!has_id) cursor_.fail("the image has no 'id'", "give every image an id");
+    set_regions(xs, ys, frame);
+    frame.index = static_cast<std::int64_t>(data_.poses.frames.size());
+    if (!frame_of_image_.emplace(frame.image_id, data_.poses.frames.size()).second) {
+      cursor_.fail("image id " + std::to_string(frame.image_id) + " is given twice", "give every image its own id");
+    }
+    data_.poses.frames.push_back(std::move(frame));
+  }
+
+  bool read_image_extra(std::string_view key, Frame& frame) {
+    if (key == "is_labeled") {
+      frame.is_labeled = cursor_.boolean();
+    } else if (key == "frame_id") {
+      frame.frame_id = cursor_.integer();
+    } else if (key == "nframes") {
+      frame.frame_count = cursor_.integer();
+    } else if (key == "vid_id") {
+      frame.video_id = cursor_.type() == Type::kString ? cursor_.string() : std::to_string(cursor_.integer());
+    } else if (key == "labels" && cursor_.type() == Type::kString) {
+      frame.labels = cursor_.string();
+    } else if (key == "original_width") {
+      frame.original_width = small_int(cursor_, "original_width");
+    } else if (key == "original_height") {
+      frame.original_height = small_int(cursor_, "original_height");
+    } else if (key == "neck" || key == "head_top") {
+      (key == "neck" ? frame.neck : frame.head_top) = read_point(cursor_, "a joint of the image");
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  void set_regions(const std::vector<std::vector<double>>& xs, const std::vector<std::vector<double>>& ys, Frame& frame) {
+    bool fits = xs.size() == ys.size();
+    for (std::size_t i = 0; fits && i < xs.size(); ++i) {
+      fits = xs[i].size() == ys[i].size();
+      Polygon polygon;
+      for (std::size_t k = 0; fits && k < xs[i].size(); ++k) polygon.points.emplace_back(xs[i][k], ys[i][k]);
+      frame.ignore_regions.push_back(std::move(polygon));
+    }
+    if (!fits) cursor_.fail("ignore_regions_x and ignore_regions_y differ in length", "give every corner an x and a y");
+  }
+
+  void read_annotation() {
+    Person person;
+    std::optional<std::int64_t> image_id;
+    std::string_view key;
+    bool has_keypoints = false;
+    scores_.clear();
+    for (cursor_.enter_object(); cursor_.next_member(key);) {
+      if (key == "keypoints") {
+        has_keypoints = true;
+        read_keypoints(person.keypoints);
+      } else if (key == "image_id") {
+        image_id = cursor_.integer();
+      } else if (key == "scores") {
+        read_numbers(cursor_, kScoreLimit, "a keypoint score", scores_);
+      } else if (!read_annotation_field(key, person)) {
+        cursor_.skip();
+      }
+    }
+    if (!image_id) cursor_.fail("the annotation has no 'image_id'", "name the image of every annotation");
+    if (!has_keypoints && rules_ == CocoLike::kPoseTrack) {
+      cursor_.fail("the annotation has no 'keypoints'", "PoseTrack needs an array of x, y, visibility for each joint");
+    }
+    if (!scores_.empty() && scores_.size() != person.keypoints.size()) {
+      cursor_.fail(std::to_string(scores_.size()) + " scores for " + std::to_string(person.keypoints.size()) + " keypoints",
+                   "give one score for each keypoint, or an empty list");
+    }
+    for (std::size_t i = 0; i < scores_.size(); ++i) person.keypoints[i].score = scores_[i];
+    if (const auto found = frame_of_image_.find(*image_id); found != frame_of_image_.end()) {
+      data_.poses.frames[found->second].persons.push_back(std::move(person));
+    } else {
+      pending_.emplace_back(*image_id, std::move(person));  // the images may follow
+    }
+  }
+
+  void read_keypoints(std::vector<Keypoint>& keypoints) {
+    if (cursor_.take_null()) return;
+    keypoints.reserve(joint_hint_);
+    double triple[3];
+    int count = 0;
+    for (cursor_.enter_array(); cursor_.next_element();) {
+      triple[count] = cursor_.number_within(kCoordinateLimit, "a keypoint value");
+      if (++count < 3) continue;
+      count = 0;
+      const bool present = triple[0] != 0 || triple[1] != 0 || triple[2] != 0;
+      keypoints.push_back({.x = triple[0], .y = triple[1], .visibility = static_cast<float>(triple[2]), .present = present});
+    }
+    if (count != 0) {
+      cursor_.fail("the number of keypoint values is not a multiple of 3", "give x, y and visibility for every joint");
+    }
+    joint_hint_ = std::min<std::size_t>(keypoints.size(), kMaxJoints);
+  }
+
+  bool read_annotation_field(std::string_view key, Person& person) {
+    if (key == "id") {
+      person.id = cursor_.integer();
+    } else if (key == "bbox") {
+      person.bbox = read_box(cursor_, "bbox");
+    } else if (key == "bbox_head") {
+      person.head_box = read_box(cursor_, "bbox_head");
+    } else if (key == "track_id") {
+      if (!cursor_.take_null()) person.track_id = cursor_.integer();
+    } else if (key == "person_id") {
+      if (!cursor_.take_null()) person.person_id = cursor_.integer();
+    } else if (key == "score") {
+      if (!cursor_.take_null()) person.score = cursor_.number_within(kScoreLimit, "score");
+    } else if (key == "area") {
+      if (!cursor_.take_null()) person.area = cursor_.number_within(1e18, "area");
+    } else if (key == "num_keypoints") {
+      person.num_keypoints = small_int(cursor_, "num_keypoints");
+    } else if (key == "category_id") {
+      person.category_id = small_int(cursor_, "category_id");
+    } else if (bool* flag = flag_of(key, person); flag != nullptr) {
+      *flag = cursor_.boolean();
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  static bool* flag_of(std::string_view key, Person& person) {
+    if (key == "iscrowd") return &person.is_crowd;
+    if (key == "iscrowd_unknown") return &person.crowd_unknown;
+    if (key == "area_estimated") return &person.area_estimated;
+    if (key == "bbox_estimated") return &person.bbox_estimated;
+    return nullptr;
+  }
+
+  void require_lists() const {
+    if (broken_) return;
+    if (!has_images_) fail("", "has no 'images'", "give an annotation file in the COCO layout");
+    if (!has_annotations_) fail("", "has no 'annotations'", "give an annotation file in the COCO layout");
+  }
+
+  void choose_joints() {
+    if (rules_ == CocoLike::kPoseTrack) {
+      data_.poses.joint_names = categories_.empty() ? posetrack18().names : categories_.front().joints;
+      if (data_.poses.joint_names.empty())
+        fail("categories[0]", "names no keypoints", "list the joint names in categories[0].keypoints");
+      return;
+    }
+    for (const Category& category : categories_) {
+      if (category.joints.empty()) continue;
+      data_.poses.joint_names = category.joints;
+      person_category_ = category.id;
+      return;
+    }
+    if (joint_hint_ == 0) return;  // boxes only
+    if (joint_hint_ == 17) {
+      data_.poses.joint_names = coco17().names;
+      return;
+    }
+    fail("categories", "no category names its keypoints", "add a person category with the list 'keypoints'");
+  }
+
+  void attach_pending() {
+    for (auto& [image_id, person] : pending_) {
+      const auto found = frame_of_image_.find(image_id);
+      if (found != frame_of_image_.end()) {
+        data_.poses.frames[found->second].persons.push_back(std::move(person));
+        continue;
+      }
+      const std::string place = person.id ? "annotation " + std::to_string(*person.id) : "annotations";
+      skip_or_throw(Error(ErrorCode::kInput, name_ + ": " + place, "image id " + std::to_string(image_id) + " is not in 'images'",
+                          "add the image or leave the annotation out; --lenient skips it"),
+                    options_);
+    }
+    pending_.clear();
+  }
+
+  // What can only be judged when the whole file is known: other categories, pose sizes, repeated ids.
+  void check_persons() {
+    std::vector<std::int64_t> ids;
+    for (Frame& frame : data_.poses.frames) {
+      std::erase_if(frame.persons, [&](const Person& person) {
+        if (person_category_ && person.category_id != *person_category_) return true;
+        if (person.keypoints.empty() || person.keypoints.size() == data_.poses.joint_names.size()) {
+          if (rules_ == CocoLike::kCoco && person.id) ids.push_back(*person.id);
+          return false;
+        }
+        const std::string place = person.id ? ": annotation " + std::to_string(*person.id) : "";
+        skip_or_throw(Error(ErrorCode::kInput, name_ + place + " (image " + std::to_string(frame.image_id) + ")",
+                            std::to_string(person.keypoints.size()) + " keypoints, but the category names " +
+                                std::to_string(data_.poses.joint_names.size()),
+                            "give x, y and visibility for every joint; --lenient skips the annotation"),
+                      options_);
+        return true;
+      });
+    }
+    std::sort(ids.begin(), ids.end());
+    const auto repeated = std::adjacent_find(ids.begin(), ids.end());
+    if (repeated == ids.end()) return;
+    skip_or_throw(Error(ErrorCode::kInput, name_ + ": annotation " + std::to_string(*repeated), "the annotation id is given twice",
+                        "give every annotation its own id"),
+                  options_);
+  }
+
+  JsonCursor cursor_;
+  std::string name_;
+  CocoLike rules_;
+  const ReadOptions& options_;
+  CocoDataset data_;
+  std::vector<Category> categories_;
+  std::optional<std::int64_t> person_category_;
+  std::unordered_map<std::int64_t, std::size_t> frame_of_image_;
+  std::vector<std::pair<std::int64_t, Person>> pending_;
+  std::vector<double> scores_;
+  std::size_t joint_hint_ = 0;
+  bool has_images_ = false, has_annotations_ = false, broken_ = false;
+};
+
+}  // namespace
+
+std::string sequence_name(const std::string& path) {
+  std::string name = std::filesystem::path(path).filename().string();
+  for (const char* suffix : {".json", ".jsonl", ".csv", ".txt"}) {
+    if (name.ends_with(suffix)) {
+      name.resize(name.size() - std::string_view(suffix).size());
+      break;
+    }
+  }
+  for (const char* suffix : {".posetrack", ".mot"}) {
+    if (name.ends_with(suffix) && name.size() > std::string_view(suffix).size())
+      name.resize(name.size() - std::string_view(suffix).size());
+  }
+  return name;
+}
+
+CocoDataset parse_coco_like(std::string_view text, const std::string& name, CocoLike rules, const ReadOptions& options,
+                            MappedFile* file) {
+  return Parser(text, name, rules, options, file).run();
+}
+
+}  // namespace vepe::formats
