@@ -22,6 +22,7 @@ const std::vector<Format>& all_formats();
 std::filesystem::path prediction_path(const std::filesystem::path& folder, std::string_view stem, Format format);
 
 struct WriterOptions {
+  std::string description, bystanders;   // COCO's `info`; left out when empty
   std::string sequence_name;             // PoseTrack: "000101_mpii_test"; used for file names that frames lack
   std::vector<std::string> joint_names;  // order of the keypoints that come in; converted to what the format has
   std::string output_joints;             // id of a JointSet; empty: 17 -> posetrack15, 18 and 21 -> posetrack18, coco-results ->
