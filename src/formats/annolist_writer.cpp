@@ -11,7 +11,7 @@ class AnnolistWriter : public PredictionWriter {
  public:
   AnnolistWriter(const std::filesystem::path& path, const WriterOptions& options)
       : sink_(path), options_(options), joints_(options.joint_names, &posetrack15()) {
-    if (chosen_joints(options, &posetrack15()) != &posetrack15()) {
+    if (chosen_joints(Format::kPoseTrack17, options) != &posetrack15()) {
       throw Error(ErrorCode::kUsage, path.string(), "PoseTrack17 files hold the joints posetrack15 only",
                   "leave the joint order out");
     }

@@ -14,8 +14,6 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-const JointSet* native_joints(Format format) { return format == Format::kCoco ? nullptr : &posetrack18(); }
-
 // COCO annotations, PoseTrack18 and PoseTrack21. Annotations go straight to the file; the images, of which PoseTrack
 // must know the number, are spooled and follow at the end (the order of keys has no meaning in JSON).
 class CocoLikeWriter : public PredictionWriter {
@@ -25,7 +23,7 @@ class CocoLikeWriter : public PredictionWriter {
         sink_(path),
         images_(folder_of(path)),
         options_(options),
-        joints_(options.joint_names, chosen_joints(options, native_joints(format))) {
+        joints_(options.joint_names, chosen_joints(format, options)) {
     sink_.text("{");
     if (!options.description.empty() || !options.bystanders.empty()) write_info();
     write_category();
@@ -211,7 +209,7 @@ class CocoLikeWriter : public PredictionWriter {
 class CocoResultsWriter : public PredictionWriter {
  public:
   CocoResultsWriter(const std::filesystem::path& path, const WriterOptions& options)
-      : sink_(path), options_(options), joints_(options.joint_names, chosen_joints(options, fallback(options))) {
+      : sink_(path), options_(options), joints_(options.joint_names, chosen_joints(Format::kCocoResults, options)) {
     sink_.text("[");
   }
 
@@ -232,11 +230,6 @@ class CocoResultsWriter : public PredictionWriter {
   }
 
  private:
-  static const JointSet* fallback(const WriterOptions& options) {
-    const JointSet* set = find_joint_set(options.joint_names);
-    return set == &posetrack15() || set == &posetrack18() || set == &posetrack21_kit() ? &coco17() : nullptr;
-  }
-
   void write_result(const Person& person, std::int64_t image_id) {
     sink_.text(first_ ? "\n" : ",\n");
     first_ = false;

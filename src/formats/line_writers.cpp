@@ -10,7 +10,7 @@ namespace {
 class LineWriter : public PredictionWriter {
  public:
   LineWriter(const std::filesystem::path& path, const WriterOptions& options)
-      : sink_(path), options_(options), joints_(options.joint_names, chosen_joints(options, nullptr)) {}
+      : sink_(path), options_(options), joints_(options.joint_names, chosen_joints(Format::kJsonLines, options)) {}
 
   void write(const Frame& frame) final {
     try {

@@ -140,14 +140,26 @@ double score_or_mean(const Person& person) {
   return count == 0 ? 1.0 : sum / count;
 }
 
-const JointSet* chosen_joints(const WriterOptions& options, const JointSet* fallback) {
-  if (options.output_joints.empty()) return fallback;
-  const JointSet* set = find_joint_set(options.output_joints);
-  if (set == nullptr) {
+const JointSet* chosen_joints(Format format, const WriterOptions& options) {
+  if (!options.output_joints.empty()) {
+    const JointSet* set = find_joint_set(options.output_joints);
+    if (set != nullptr) return set;
     throw Error(ErrorCode::kUsage, "", "unknown joint order '" + options.output_joints + "'",
                 "use coco17, posetrack15, posetrack18, posetrack21_kit or crowdpose14");
   }
-  return set;
+  switch (format) {
+    case Format::kPoseTrack17:
+      return &posetrack15();
+    case Format::kPoseTrack18:
+    case Format::kPoseTrack21:
+      return &posetrack18();
+    case Format::kCocoResults: {
+      const JointSet* set = find_joint_set(options.joint_names);
+      return set == &posetrack15() || set == &posetrack18() || set == &posetrack21_kit() ? &coco17() : nullptr;
+    }
+    default:
+      return nullptr;
+  }
 }
 
 std::string file_name_of(const Frame& frame, const std::string& sequence) {

@@ -44,8 +44,8 @@ std::unique_ptr<PredictionWriter> make_jsonl_writer(const std::filesystem::path&
 std::unique_ptr<PredictionWriter> make_csv_writer(const std::filesystem::path& path, const WriterOptions& options);
 std::unique_ptr<PredictionWriter> make_mot_writer(const std::filesystem::path& path, const WriterOptions& options);
 
-// The set that `options.output_joints` names, else `fallback`.
-const JointSet* chosen_joints(const WriterOptions& options, const JointSet* fallback);
+// The set that `options.output_joints` names, else the one that the format asks for; null: as they come in.
+const JointSet* chosen_joints(Format format, const WriterOptions& options);
 // "images/val/SEQUENCE/000012.jpg" for a frame without a name.
 std::string file_name_of(const Frame& frame, const std::string& sequence);
 
