@@ -1,0 +1,236 @@
+#include "synth/scene.h"
+
+#include <numeric>
+
+#include "core/error.h"
+#include "synth/annotate.h"
+#include "synth/casting.h"
+#include "synth/compose.h"
+#include "synth/finish.h"
+
+namespace vepe::synth {
+namespace {
+
+// Streams of random numbers of one clip: each part of a scene draws from its own, so that options leave the rest alone.
+enum Stream : std::uint64_t { kShotStream = 1, kActorStream, kPropStream, kCameraStream, kBackgroundStream, kLightStream, kFinishStream };
+
+void check_range(const char* option, double value, double low, double high) {
+  if (value >= low && value <= high) return;
+  const auto text = [](double number) { return std::to_string(static_cast<long long>(number)); };
+  throw Error(ErrorCode::kUsage, option, "is " + text(value), "use " + text(low) + " to " + text(high));
+}
+
+// Light that fits the background: its colour and strength follow the picture's mean.
+Lighting draw_lighting(const Color& mean, Random random) {
+  Lighting light;
+  const double azimuth = random.uniform(-1.9, 1.9), height = random.uniform(0.75, 1.9);
+  light.towards_lamp = normalized({std::sin(azimuth), height, std::cos(azimuth)});
+  const float level = std::clamp(luminance(mean) / 0.20f, 0.45f, 1.35f) * static_cast<float>(random.uniform(0.9, 1.2));
+  const float grey = std::max(0.02f, luminance(mean));
+  const auto tint = [&](float channel) { return std::pow(std::clamp(channel / grey, 0.5f, 2.0f), 0.35f); };
+  const Color cast{tint(mean.r), tint(mean.g), tint(mean.b)};
+  const auto hard = static_cast<float>(random.uniform(0.2, 1.0));  // overcast to sunny
+  light.lamp = cast * Color{1.0f, 0.96f, 0.88f} * (level * (0.30f + 0.75f * hard));
+  light.sky = cast * Color{0.95f, 0.98f, 1.05f} * (level * (0.78f - 0.35f * hard));
+  light.ground = cast * (level * (0.34f - 0.12f * hard));
+  light.shadow = 0.12f + 0.42f * hard;
+  return light;
+}
+
+}  // namespace
+
+void check_scene_config(const SceneConfig& config) {
+  check_range("--size", config.width, 16, 8192);
+  check_range("--size", config.height, 16, 8192);
+  check_range("--frames", config.frames, 1, 1000000);
+  check_range("--fps", config.fps, 1, 240);
+  check_range("--people", config.min_people, 0, 64);
+  check_range("--people", config.max_people, 0, 64);
+  if (config.min_people > config.max_people) {
+    throw Error(ErrorCode::kUsage, "--people", std::to_string(config.min_people) + " is more than " + std::to_string(config.max_people), "write the smaller number first, as in 2:8");
+  }
+}
+
+struct Scene::State {
+  SceneConfig config;
+  std::uint64_t noise_seed = 0;
+  Camera camera;
+  CameraMotion camera_motion;
+  std::vector<Actor> actors;
+  std::vector<Prop> props;  // seats, then occluders
+  std::vector<Material> materials;  // of actors, then of props
+  Background background;
+  Lighting light;
+  Finish finish;
+  double shutter_s = 0;
+
+  // Everything at one instant, as triangles.
+  struct Instant {
+    View view;
+    std::vector<Skeleton> skeletons;
+    std::vector<Mesh> bodies;
+    DrawList list;
+    std::vector<PersonSpan> spans;
+  };
+
+  double time(int frame) const { return frame / config.fps; }
+
+  Instant instant(double time_s) const {
+    Instant now;
+    now.view = config.camera_motion ? camera_motion.view(time_s) : View{};
+    for (std::size_t i = 0; i < actors.size(); ++i) {
+      const auto state = actors[i].motion.state(time_s);
+      now.skeletons.push_back(solve_skeleton(actors[i].look.shape, state.pose, state.x, state.z, state.yaw));
+      Mesh body;
+      add_person(body, actors[i].look, now.skeletons.back(), limb_segments(now.skeletons.back()));
+      const std::size_t first = now.list.vertices.size();
+      now.list.add(body, {}, camera, now.view, static_cast<std::uint16_t>(i * kPersonMaterials), static_cast<std::uint16_t>(i));
+      now.spans.push_back({first, now.list.vertices.size()});
+      now.bodies.push_back(std::move(body));
+    }
+    std::size_t material = actors.size() * kPersonMaterials;
+    for (const Prop& prop : props) {
+      now.list.add(prop.mesh, prop.velocity * time_s, camera, now.view, static_cast<std::uint16_t>(material), kNoPerson);
+      material += prop.materials.size();
+    }
+    return now;
+  }
+
+  // Fewer points around the limbs of people who are small in the picture.
+  int limb_segments(const Skeleton& skeleton) const {
+    const double height_px = camera.focal_px * 1.75 / std::max(0.5, -camera.from_world(skeleton.pelvis).z);
+    return height_px < 60 ? 7 : height_px < 130 ? 9 : height_px < 260 ? 12 : 18;
+  }
+
+  std::vector<AnnotatedPerson> annotations(const Instant& now, const DepthBuffer& depth) const {
+    std::vector<AnnotatedPerson> people;
+    for (std::size_t i = 0; i < actors.size(); ++i) {
+      auto person = annotate(static_cast<std::uint16_t>(i), actors[i].look, now.skeletons[i], camera, now.view, now.list, now.spans[i], depth);
+      if (person) people.push_back(std::move(*person));
+    }
+    return people;
+  }
+
+  std::vector<float> shadow(const Instant& now, double time_s) const {
+    std::vector<ShadowCaster> casters;
+    for (std::size_t i = 0; i < actors.size(); ++i) {
+      const Skeleton& s = now.skeletons[i];
+      for (int side = 0; side < 2; ++side) {
+        const Vec3 sole = lerp(s.heel[side], s.toe[side], 0.5);
+        const double near_ground = 1 - smooth_step(0.02, 0.25, sole.y);
+        casters.push_back({side == 0 ? &now.bodies[i] : &no_mesh_, {}, {sole.x, 0, sole.z}, 0.13 * near_ground * actors[i].look.shape.stature / 1.75});
+      }
+    }
+    for (const Prop& prop : props) casters.push_back({&prop.mesh, prop.velocity * time_s, {}, 0});
+    return ground_shadow(casters, camera, now.view, light);
+  }
+
+  void paint(std::vector<float>& pixels, const Instant& now, const DepthBuffer& depth, const std::vector<float>& shadow_mask) const {
+    lay_background(pixels, background, camera, now.view);
+    apply_shadow(pixels, shadow_mask, config.width, config.height);
+    blend_surfaces(pixels, now.list, depth, materials, light);
+  }
+
+  // The mean of several instants while the shutter is open; each is sampled at another place within the pixel.
+  std::vector<float> exposed(double time_s, const std::vector<float>& shadow_mask) const {
+    constexpr int kInstants = 6;
+    constexpr float kShift[kInstants][2] = {{-.33f, -.17f}, {.17f, -.42f}, {.33f, .17f}, {-.17f, .42f}, {.0f, .0f}, {.42f, -.08f}};
+    std::vector<float> sum(pixel_count() * 3, 0.0f), pixels(sum.size());
+    DepthBuffer depth;
+    for (int i = 0; i < kInstants; ++i) {
+      const Instant now = instant(time_s + shutter_s * ((i + 0.5) / kInstants - 0.5));
+      depth.draw(now.list, config.width, config.height, 1, kShift[i][0], kShift[i][1]);
+      paint(pixels, now, depth, shadow_mask);
+      for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += pixels[k] * (1.0f / kInstants);
+    }
+    return sum;
+  }
+
+  std::size_t pixel_count() const { return static_cast<std::size_t>(config.width) * static_cast<std::size_t>(config.height); }
+
+ private:
+  Mesh no_mesh_;
+};
+
+Scene::Scene(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Scene::Scene(Scene&&) noexcept = default;
+Scene& Scene::operator=(Scene&&) noexcept = default;
+Scene::~Scene() = default;
+
+Scene Scene::make(const SceneConfig& config, std::uint64_t seed, std::int64_t clip) {
+  check_scene_config(config);
+  const Random clip_random(seed, static_cast<std::uint64_t>(clip));
+  const auto stream = [&](Stream part) { return Random(clip_random.state(), part); };
+  auto state = std::make_unique<State>();
+  state->config = config;
+  const Shot shot = draw_shot(config.width, config.height, stream(kShotStream));
+  state->camera = shot.camera;
+  state->camera_motion = CameraMotion(config.width, config.height, stream(kCameraStream));
+  state->actors = draw_actors(config, shot, stream(kActorStream));
+  for (Actor& actor : state->actors) {
+    if (actor.seat) state->props.push_back(std::move(*actor.seat));
+  }
+  if (config.occluders) {
+    for (Prop& prop : draw_occluders(state->actors, stream(kPropStream))) state->props.push_back(std::move(prop));
+  }
+  for (const Actor& actor : state->actors) state->materials.insert(state->materials.end(), actor.look.materials.begin(), actor.look.materials.end());
+  for (const Prop& prop : state->props) state->materials.insert(state->materials.end(), prop.materials.begin(), prop.materials.end());
+  Random place = stream(kBackgroundStream);
+  const bool photograph = config.backgrounds && !place.chance(0.08);
+  state->background = photograph ? photo_background(*config.backgrounds, config.width, config.height, place) : drawn_background(state->camera, place);
+  state->light = draw_lighting(state->background.mean, stream(kLightStream));
+  Random finish = stream(kFinishStream);
+  state->shutter_s = finish.uniform(0.25, 1.2) / config.fps;
+  state->noise_seed = finish.next();
+  state->finish = draw_finish(config.width, config.height, config.blur, finish);
+  return Scene(std::move(state));
+}
+
+SynthFrame Scene::frame(int index) const {
+  const State& s = *state_;
+  const double time_s = s.time(index);
+  const auto now = s.instant(time_s);
+  DepthBuffer depth;
+  depth.draw(now.list, s.config.width, s.config.height, 2);
+  SynthFrame out;
+  out.people = s.annotations(now, depth);
+  const std::vector<float> shadow = s.shadow(now, time_s);
+  std::vector<float> pixels;
+  if (s.config.blur) {
+    pixels = s.exposed(time_s, shadow);
+  } else {
+    pixels.resize(s.pixel_count() * 3);
+    s.paint(pixels, now, depth, shadow);
+  }
+  out.image = finish_picture(pixels, s.config.width, s.config.height, s.finish, Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
+  return out;
+}
+
+std::vector<AnnotatedPerson> Scene::people(int index) const {
+  const State& s = *state_;
+  const auto now = s.instant(s.time(index));
+  DepthBuffer depth;
+  depth.draw(now.list, s.config.width, s.config.height, 2);
+  return s.annotations(now, depth);
+}
+
+std::vector<int> Scene::person_mask(int index) const {
+  const State& s = *state_;
+  const auto now = s.instant(s.time(index));
+  DepthBuffer depth;
+  depth.draw(now.list, s.config.width, s.config.height, 1);
+  std::vector<int> mask;
+  mask.reserve(s.pixel_count());
+  for (int y = 0; y < s.config.height; ++y) {
+    for (int x = 0; x < s.config.width; ++x) {
+      const std::uint32_t triangle = depth.triangle(x, y);
+      const std::uint16_t person = triangle ? now.list.triangles[triangle - 1].person : kNoPerson;
+      mask.push_back(person == kNoPerson ? -1 : person);
+    }
+  }
+  return mask;
+}
+
+int Scene::person_count() const { return static_cast<int>(state_->actors.size()); }
+
+}  // namespace vepe::synth
