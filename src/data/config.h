@@ -60,10 +60,10 @@ struct AugmentConfig {
 struct LoaderConfig {
   int batch = 8;
   int pad_multiple = 32;
-  int workers = 2;              // threads; the batches do not depend on it
+  int workers = 2;              // threads; the batches do not depend on it; 0: made by the caller of `next`
   int queue = 4;                // batches made ahead
   std::uint64_t seed = 0;
-  int rank = 0, world = 1;      // data-parallel training: this process takes batches rank, rank + world, ...
+  int rank = 0, world = 1;      // data-parallel training: this process takes batches rank, rank + world, ... (not TOML keys)
 };
 
 // Read and `finish` a table. Keys are the names above; errors as TableReader.

@@ -8,14 +8,9 @@
 #include "data/augment.h"
 #include "data/batch.h"
 #include "data/config.h"
-#include "data/dataset.h"
+#include "data/epoch_plan.h"
 
 namespace vepe::data {
-
-struct WeightedDataset {
-  std::shared_ptr<const Dataset> dataset;
-  double weight = 1;
-};
 
 // Opens every set; throws Error(kUsage) when their joints differ.
 std::vector<WeightedDataset> open_datasets(const std::vector<DatasetConfig>& configs);
