@@ -34,6 +34,8 @@ function(vepe_module NAME)
     vepe_target_options(vepe_${NAME}_test)
     if(ARG_TORCH)
       vepe_use_torch_header(vepe_${NAME}_test)
+      # The header was compiled with -fPIC; programs get -fPIE, with which the compiler silently ignores it.
+      target_compile_options(vepe_${NAME}_test PRIVATE -fPIC)
     endif()
     add_test(NAME ${NAME} COMMAND vepe_${NAME}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(${NAME} PROPERTIES TIMEOUT 900)
