@@ -63,4 +63,7 @@ function(vepe_use_torch_header TARGET)
     vepe_target_options(vepe_torch_header)
   endif()
   target_precompile_headers(${TARGET} REUSE_FROM vepe_torch_header)
+  # Loading that header is most of a file's cost, so files are compiled in batches; ccache would hash its 570 MB
+  # once a file, which costs more than it saves.
+  set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8 CXX_COMPILER_LAUNCHER "")
 endfunction()
