@@ -39,12 +39,12 @@ void measure(Background& background) {
 // What a ray from the camera meets: colours of three kinds of place.
 class Place {
  public:
-  Place(const Camera& camera, Random random) : camera_(camera) {
+  Place(const Camera& camera, double least_depth, Random random) : camera_(camera) {
     seed_ = static_cast<std::uint32_t>(random.next());
     const double kind = random.uniform();
     room_ = kind < 0.4;
     park_ = kind > 0.75;
-    depth_ = room_ ? random.uniform(6.0, 12.0) : random.uniform(14, 35);
+    depth_ = std::max(least_depth, room_ ? random.uniform(5.0, 10.0) : random.uniform(14, 35));
     side_ = random.uniform(3.5, 7.0);
     ceiling_ = std::max(camera.height_m + 0.5, random.uniform(2.5, 3.5));
     const int walls[] = {0xd8d0c2, 0xc9cfd2, 0xe6e2da, 0xb9a58a, 0x9fb0a6, 0xc7a9a0, 0x8d98a8};
@@ -205,9 +205,26 @@ Background photo_background(const BackgroundLibrary& library, int width, int hei
   return out;
 }
 
-Background drawn_background(const Camera& camera, Random random) {
+std::shared_ptr<const Texture> cut_texture(const Background& background, Random random) {
+  const video::Image& picture = background.picture;
+  auto texture = std::make_shared<Texture>();
+  texture->size = std::min({96, picture.width, picture.height});
+  const int x0 = static_cast<int>(random.integer(0, picture.width - texture->size)), y0 = static_cast<int>(random.integer(0, picture.height - texture->size));
+  // A dye over the print, so that clothes do not vanish in the picture they come from.
+  const Color dye = from_hsv(random.uniform(), random.uniform(0.0, 0.6), random.uniform(0.8, 1.25));
+  for (int y = 0; y < texture->size; ++y) {
+    const std::uint8_t* row = picture.row(y0 + y) + x0 * 3;
+    for (int x = 0; x < texture->size; ++x) {
+      const auto channel = [&](int c) { return static_cast<float>(row[x * 3 + c] * row[x * 3 + c]) * (1.0f / 65025.0f); };
+      texture->texels.push_back(Color{channel(0), channel(1), channel(2)} * dye);
+    }
+  }
+  return texture;
+}
+
+Background drawn_background(const Camera& camera, double depth_m, Random random) {
   Background out = empty_background(camera.width, camera.height);
-  const Place place(camera, random);
+  const Place place(camera, depth_m, random);
   const float exposure = static_cast<float>(random.uniform(0.6, 1.15));
   for (int y = 0; y < out.picture.height; ++y) {
     std::uint8_t* row = out.picture.row(y);

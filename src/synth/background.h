@@ -33,6 +33,10 @@ struct Background {
 Background photo_background(const BackgroundLibrary& library, int width, int height, Random random);
 
 // A street, a park or a room in the perspective of the camera.
-Background drawn_background(const Camera& camera, Random random);
+// Rooms end at least `depth_m` away.
+Background drawn_background(const Camera& camera, double depth_m, Random random);
+
+// A piece of the background as a cloth's print.
+std::shared_ptr<const Texture> cut_texture(const Background& background, Random random);
 
 }  // namespace vepe::synth

@@ -124,7 +124,29 @@ void apply_shadow(std::vector<float>& pixels, const std::vector<float>& mask, in
   }
 }
 
-void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth, const std::vector<Material>& materials, const Lighting& light) {
+namespace {
+
+// How much of the light from around reaches a surface point, 0.5 to 1: less where something lies close in front of it
+// within a hand's breadth, most of all above it.
+float open_sky(const DepthBuffer& depth, int x, int y, float focal_samples) {
+  constexpr float kTaps[8][3] = {{0, -1, 1.5f}, {.7f, -.7f, 1.2f}, {-.7f, -.7f, 1.2f}, {1, 0, 1.f}, {-1, 0, 1.f}, {.45f, .45f, .7f}, {-.45f, .45f, .7f}, {0, -.4f, 1.f}};
+  const float here = 1.0f / depth.inverse_depth(x, y);
+  const float radius = std::clamp(0.13f * focal_samples / here, 2.0f, 60.0f);
+  float hidden = 0;
+  for (const auto& tap : kTaps) {
+    const int tx = x + static_cast<int>(tap[0] * radius), ty = y + static_cast<int>(tap[1] * radius);
+    if (tx < 0 || ty < 0 || tx >= depth.width() || ty >= depth.height()) continue;
+    const float inverse = depth.inverse_depth(tx, ty);
+    if (inverse == 0) continue;
+    const float nearer = here - 1.0f / inverse;
+    if (nearer > 0.025f && nearer < 0.6f) hidden += tap[2] * std::min(1.0f, (nearer - 0.025f) * 14) * (1 - nearer / 0.6f);
+  }
+  return std::max(0.5f, 1 - 0.085f * hidden);
+}
+
+}  // namespace
+
+void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth, const std::vector<Material>& materials, const Lighting& light, float focal_px) {
   const int scale = depth.scale(), width = depth.width() / scale, height = depth.height() / scale;
   const float share = 1.0f / static_cast<float>(scale * scale);
   for (int y = 0; y < height; ++y) {
@@ -150,7 +172,7 @@ void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const Dept
       float sum[3] = {out[0] * keep, out[1] * keep, out[2] * keep};
       for (int k = 0; k < parts; ++k) {
         const SurfacePoint point = interpolate(list, list.triangles[first[k]], depth.sample_x(first_x[k]), depth.sample_y(first_y[k]));
-        const Color color = shade(materials[part[k]], light, point);
+        const Color color = shade(materials[part[k]], light, point) * open_sky(depth, first_x[k], first_y[k], focal_px * static_cast<float>(scale));
         const float weight = share * static_cast<float>(hits[k]);
         sum[0] += weight * display_value(color.r), sum[1] += weight * display_value(color.g), sum[2] += weight * display_value(color.b);
       }

@@ -22,6 +22,7 @@ std::vector<float> ground_shadow(const std::vector<ShadowCaster>& casters, const
 void apply_shadow(std::vector<float>& pixels, const std::vector<float>& half_size_mask, int width, int height);
 
 // Draws the shaded scene over `pixels`, covering each pixel as far as its samples are hit.
-void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth, const std::vector<Material>& materials, const Lighting& light);
+void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth, const std::vector<Material>& materials, const Lighting& light,
+                    float focal_px);
 
 }  // namespace vepe::synth

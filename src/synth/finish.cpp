@@ -44,14 +44,14 @@ void soften(std::vector<float>& pixels, int width, int height, float amount) {
 Finish draw_finish(int width, int height, bool blur, Random random) {
   Finish finish;
   const double size = std::min(width, height) / 288.0;
-  finish.soft = static_cast<float>(random.uniform(0.15, 0.9));
+  finish.soft = static_cast<float>(random.uniform(0.2, 1.0));
   if (blur && random.chance(0.25)) finish.defocus_px = random.uniform(0.6, 1.8) * size;
   finish.gain = static_cast<float>(random.uniform(0.88, 1.12));
   finish.contrast = static_cast<float>(random.uniform(0.85, 1.15));
-  finish.saturation = static_cast<float>(random.chance(0.04) ? 0.0 : random.uniform(0.7, 1.15));
+  finish.saturation = static_cast<float>(random.chance(0.03) ? 0.0 : random.uniform(0.7, 1.15));
   finish.warmth = static_cast<float>(0.03 * random.normal());
   finish.vignette = static_cast<float>(random.chance(0.4) ? random.uniform(0.0, 0.25) : 0.0);
-  finish.noise = static_cast<float>(random.chance(0.15) ? random.uniform(6, 12) : random.uniform(1, 5));
+  finish.noise = static_cast<float>(random.chance(0.1) ? random.uniform(4, 8) : random.uniform(0.8, 3.5));
   if (random.chance(0.5)) finish.jpeg_quality = static_cast<int>(random.integer(45, 92));
   return finish;
 }

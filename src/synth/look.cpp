@@ -6,7 +6,7 @@ namespace {
 BodyShape draw_shape(Random& random, bool child, bool female) {
   BodyShape shape;
   shape.stature = child ? random.uniform(1.02, 1.45) : std::clamp((female ? 1.65 : 1.77) + 0.07 * random.normal(), 1.48, 2.0);
-  shape.girth = std::clamp(1.0 + 0.14 * random.normal() + (random.chance(0.15) ? 0.2 : 0.0), 0.8, 1.5);
+  shape.girth = std::clamp(1.0 + 0.14 * random.normal() + (random.chance(0.15) ? 0.2 : 0.0), 0.8, 1.38);
   shape.leg_scale = std::clamp(1.0 + 0.03 * random.normal() - (child ? 0.05 : 0.0), 0.9, 1.08);
   shape.shoulder_scale = std::clamp((female ? 0.93 : 1.05) + 0.04 * random.normal(), 0.82, 1.18);
   shape.hip_scale = std::clamp((female ? 1.06 : 0.98) + 0.05 * random.normal(), 0.88, 1.2);

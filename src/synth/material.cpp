@@ -61,7 +61,7 @@ Material draw_cloth(Random& random, double vivid) {
                                 : Pattern::kKnit;
   cloth.around = static_cast<float>(random.integer(6, 18));
   cloth.along = static_cast<float>(random.uniform(9, 30));
-  cloth.folds = static_cast<float>(random.uniform(0.15, 0.5));
+  cloth.folds = static_cast<float>(random.uniform(0.3, 0.9));
   cloth.seed = static_cast<std::uint32_t>(random.next());
   return cloth;
 }
@@ -74,7 +74,7 @@ Material draw_trousers(Random& random) {
   if (random.chance(0.08)) cloth.pattern = Pattern::kChecks;
   cloth.around = static_cast<float>(random.integer(5, 9));
   cloth.along = static_cast<float>(random.uniform(12, 24));
-  cloth.folds = static_cast<float>(random.uniform(0.2, 0.5));
+  cloth.folds = static_cast<float>(random.uniform(0.3, 0.9));
   cloth.seed = static_cast<std::uint32_t>(random.next());
   return cloth;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "core/random.h"
 
@@ -19,7 +21,7 @@ inline float luminance(Color c) { return 0.25f * c.r + 0.60f * c.g + 0.15f * c.b
 Color from_srgb(int rgb);                                     // 0xRRGGBB; a square stands for the transfer curve
 Color from_hsv(double hue, double saturation, double value);  // hue in [0, 1)
 
-enum class Pattern { kPlain, kStripes, kHoops, kChecks, kDots, kBlotches, kGradient, kPrint, kDenim, kKnit };
+enum class Pattern { kPlain, kStripes, kHoops, kChecks, kDots, kBlotches, kGradient, kPrint, kDenim, kKnit, kTexture };
 
 // What a surface is made of: decides how u, v become a colour.
 enum class Surface { kCloth, kSkin, kFace, kHair, kLeather, kPaint, kFoliage, kStone, kWood, kSign };
@@ -32,6 +34,12 @@ struct FaceLook {
   bool glasses = false, sunglasses = false;
 };
 
+// A square of linear colours, mirrored at its borders when it repeats.
+struct Texture {
+  int size = 0;
+  std::vector<Color> texels;  // [size * size]
+};
+
 struct Material {
   Surface surface = Surface::kCloth;
   Pattern pattern = Pattern::kPlain;
@@ -40,7 +48,8 @@ struct Material {
   float folds = 0.2f;             // depth of creases
   float gloss = 0;
   std::uint32_t seed = 0;
-  FaceLook face;                  // of Surface::kFace
+  std::shared_ptr<const Texture> texture;  // of Pattern::kTexture
+  FaceLook face;                           // of Surface::kFace
 };
 
 // A cloth with colours and a pattern as people wear them; `vivid` raises the share of strong colours.

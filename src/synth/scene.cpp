@@ -12,7 +12,7 @@ namespace vepe::synth {
 namespace {
 
 // Streams of random numbers of one clip: each part of a scene draws from its own, so that options leave the rest alone.
-enum Stream : std::uint64_t { kShotStream = 1, kActorStream, kPropStream, kCameraStream, kBackgroundStream, kLightStream, kFinishStream };
+enum Stream : std::uint64_t { kShotStream = 1, kActorStream, kPropStream, kCameraStream, kBackgroundStream, kLightStream, kFinishStream, kClothStream };
 
 void check_range(const char* option, double value, double low, double high) {
   if (value >= low && value <= high) return;
@@ -30,9 +30,9 @@ Lighting draw_lighting(const Color& mean, Random random) {
   const auto tint = [&](float channel) { return std::pow(std::clamp(channel / grey, 0.5f, 2.0f), 0.35f); };
   const Color cast{tint(mean.r), tint(mean.g), tint(mean.b)};
   const auto hard = static_cast<float>(random.uniform(0.2, 1.0));  // overcast to sunny
-  light.lamp = cast * Color{1.0f, 0.96f, 0.88f} * (level * (0.30f + 0.75f * hard));
-  light.sky = cast * Color{0.95f, 0.98f, 1.05f} * (level * (0.78f - 0.35f * hard));
-  light.ground = cast * (level * (0.34f - 0.12f * hard));
+  light.lamp = cast * Color{1.0f, 0.96f, 0.88f} * (level * (0.35f + 0.90f * hard));
+  light.sky = cast * Color{0.95f, 0.98f, 1.05f} * (level * (0.74f - 0.44f * hard));
+  light.ground = cast * (level * (0.26f - 0.12f * hard));
   light.shadow = 0.12f + 0.42f * hard;
   return light;
 }
@@ -51,6 +51,30 @@ void check_scene_config(const SceneConfig& config) {
   }
 }
 
+namespace {
+
+// Everything at one instant, as triangles.
+struct Instant {
+  View view;
+  std::vector<Skeleton> skeletons;
+  std::vector<Mesh> bodies;
+  DrawList list;
+  std::vector<PersonSpan> spans;
+};
+
+}  // namespace
+
+struct Workspace::Buffers {
+  Instant now, open;  // the labelled instant, and one while the shutter is open
+  DepthBuffer depth, open_depth;
+  std::vector<float> pixels, sum;
+};
+
+Workspace::Workspace() : buffers_(std::make_unique<Buffers>()) {}
+Workspace::~Workspace() = default;
+Workspace::Workspace(Workspace&&) noexcept = default;
+Workspace& Workspace::operator=(Workspace&&) noexcept = default;
+
 struct Scene::State {
   SceneConfig config;
   std::uint64_t noise_seed = 0;
@@ -64,36 +88,36 @@ struct Scene::State {
   Finish finish;
   double shutter_s = 0;
 
-  // Everything at one instant, as triangles.
-  struct Instant {
-    View view;
-    std::vector<Skeleton> skeletons;
-    std::vector<Mesh> bodies;
-    DrawList list;
-    std::vector<PersonSpan> spans;
-  };
-
   double time(int frame) const { return frame / config.fps; }
 
-  Instant instant(double time_s) const {
-    Instant now;
+  void set_instant(Instant& now, double time_s) const {
     now.view = config.camera_motion ? camera_motion.view(time_s) : View{};
+    now.skeletons.clear();
+    now.spans.clear();
+    now.list.clear();
+    now.bodies.resize(actors.size());
     for (std::size_t i = 0; i < actors.size(); ++i) {
       const auto state = actors[i].motion.state(time_s);
       now.skeletons.push_back(solve_skeleton(actors[i].look.shape, state.pose, state.x, state.z, state.yaw));
-      Mesh body;
+      Mesh& body = now.bodies[i];
+      body.vertices.clear();
+      body.triangles.clear();
       add_person(body, actors[i].look, now.skeletons.back(), limb_segments(now.skeletons.back()));
       const std::size_t first = now.list.vertices.size();
       now.list.add(body, {}, camera, now.view, static_cast<std::uint16_t>(i * kPersonMaterials), static_cast<std::uint16_t>(i));
       now.spans.push_back({first, now.list.vertices.size()});
-      now.bodies.push_back(std::move(body));
     }
     std::size_t material = actors.size() * kPersonMaterials;
     for (const Prop& prop : props) {
       now.list.add(prop.mesh, prop.velocity * time_s, camera, now.view, static_cast<std::uint16_t>(material), kNoPerson);
       material += prop.materials.size();
     }
-    return now;
+  }
+
+  // The labelled instant of a frame and its depth buffer.
+  void set_frame(Workspace::Buffers& buffers, int index, int scale) const {
+    set_instant(buffers.now, time(index));
+    buffers.depth.draw(buffers.now.list, config.width, config.height, scale);
   }
 
   // Fewer points around the limbs of people who are small in the picture.
@@ -128,22 +152,22 @@ struct Scene::State {
   void paint(std::vector<float>& pixels, const Instant& now, const DepthBuffer& depth, const std::vector<float>& shadow_mask) const {
     lay_background(pixels, background, camera, now.view);
     apply_shadow(pixels, shadow_mask, config.width, config.height);
-    blend_surfaces(pixels, now.list, depth, materials, light);
+    blend_surfaces(pixels, now.list, depth, materials, light, static_cast<float>(camera.focal_px));
   }
 
   // The mean of several instants while the shutter is open; each is sampled at another place within the pixel.
-  std::vector<float> exposed(double time_s, const std::vector<float>& shadow_mask) const {
+  void expose(Workspace::Buffers& buffers, double time_s, const std::vector<float>& shadow_mask) const {
     constexpr int kInstants = 6;
     constexpr float kShift[kInstants][2] = {{-.33f, -.17f}, {.17f, -.42f}, {.33f, .17f}, {-.17f, .42f}, {.0f, .0f}, {.42f, -.08f}};
-    std::vector<float> sum(pixel_count() * 3, 0.0f), pixels(sum.size());
-    DepthBuffer depth;
+    auto &sum = buffers.sum, &pixels = buffers.pixels;
+    sum.assign(pixel_count() * 3, 0.0f);
     for (int i = 0; i < kInstants; ++i) {
-      const Instant now = instant(time_s + shutter_s * ((i + 0.5) / kInstants - 0.5));
-      depth.draw(now.list, config.width, config.height, 1, kShift[i][0], kShift[i][1]);
-      paint(pixels, now, depth, shadow_mask);
+      set_instant(buffers.open, time_s + shutter_s * ((i + 0.5) / kInstants - 0.5));
+      buffers.open_depth.draw(buffers.open.list, config.width, config.height, 1, kShift[i][0], kShift[i][1]);
+      paint(pixels, buffers.open, buffers.open_depth, shadow_mask);
       for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += pixels[k] * (1.0f / kInstants);
     }
-    return sum;
+    std::swap(sum, pixels);
   }
 
   std::size_t pixel_count() const { return static_cast<std::size_t>(config.width) * static_cast<std::size_t>(config.height); }
@@ -151,6 +175,27 @@ struct Scene::State {
  private:
   Mesh no_mesh_;
 };
+
+// Some garments take their print from a piece of the photograph: texture as real cameras see it.
+static void dress_in_photograph(std::vector<Material>& materials, const Background& background, std::size_t people, Random& random) {
+  for (std::size_t i = 0; i < people; ++i) {
+    for (const std::size_t slot : {kMatTop, kMatBottom, kMatCoat}) {
+      if (!random.chance(0.35)) continue;
+      Material& cloth = materials[i * kPersonMaterials + slot];
+      cloth.texture = cut_texture(background, Random(random.next()));
+      cloth.pattern = Pattern::kTexture;
+    }
+  }
+}
+
+// How far the people of a clip go from the camera, metres.
+static double farthest(const std::vector<Actor>& actors, double seconds) {
+  double depth = 4;
+  for (const Actor& actor : actors) {
+    for (int i = 0; i <= 8; ++i) depth = std::max(depth, -actor.motion.state(seconds * i / 8).z);
+  }
+  return depth;
+}
 
 Scene::Scene(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Scene::Scene(Scene&&) noexcept = default;
@@ -175,9 +220,10 @@ Scene Scene::make(const SceneConfig& config, std::uint64_t seed, std::int64_t cl
   }
   for (const Actor& actor : state->actors) state->materials.insert(state->materials.end(), actor.look.materials.begin(), actor.look.materials.end());
   for (const Prop& prop : state->props) state->materials.insert(state->materials.end(), prop.materials.begin(), prop.materials.end());
-  Random place = stream(kBackgroundStream);
+  Random place = stream(kBackgroundStream), cloth = stream(kClothStream);
   const bool photograph = config.backgrounds && !place.chance(0.08);
-  state->background = photograph ? photo_background(*config.backgrounds, config.width, config.height, place) : drawn_background(state->camera, place);
+  state->background = photograph ? photo_background(*config.backgrounds, config.width, config.height, place) : drawn_background(state->camera, farthest(state->actors, config.frames / config.fps) + 1.0, place);
+  dress_in_photograph(state->materials, state->background, state->actors.size(), cloth);
   state->light = draw_lighting(state->background.mean, stream(kLightStream));
   Random finish = stream(kFinishStream);
   state->shutter_s = finish.uniform(0.25, 1.2) / config.fps;
@@ -186,45 +232,46 @@ Scene Scene::make(const SceneConfig& config, std::uint64_t seed, std::int64_t cl
   return Scene(std::move(state));
 }
 
-SynthFrame Scene::frame(int index) const {
+SynthFrame Scene::frame(int index, Workspace& workspace) const {
   const State& s = *state_;
-  const double time_s = s.time(index);
-  const auto now = s.instant(time_s);
-  DepthBuffer depth;
-  depth.draw(now.list, s.config.width, s.config.height, 2);
+  Workspace::Buffers& buffers = *workspace.buffers_;
+  s.set_frame(buffers, index, 2);
   SynthFrame out;
-  out.people = s.annotations(now, depth);
-  const std::vector<float> shadow = s.shadow(now, time_s);
-  std::vector<float> pixels;
-  if (s.config.blur) {
-    pixels = s.exposed(time_s, shadow);
-  } else {
-    pixels.resize(s.pixel_count() * 3);
-    s.paint(pixels, now, depth, shadow);
-  }
-  out.image = finish_picture(pixels, s.config.width, s.config.height, s.finish, Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
+  out.people = s.annotations(buffers.now, buffers.depth);
+  const std::vector<float> shadow = s.shadow(buffers.now, s.time(index));
+  buffers.pixels.resize(s.pixel_count() * 3);
+  if (s.config.blur) s.expose(buffers, s.time(index), shadow);
+  else s.paint(buffers.pixels, buffers.now, buffers.depth, shadow);
+  out.image = finish_picture(buffers.pixels, s.config.width, s.config.height, s.finish, Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
   return out;
 }
 
+std::vector<AnnotatedPerson> Scene::people(int index, Workspace& workspace) const {
+  state_->set_frame(*workspace.buffers_, index, 2);
+  return state_->annotations(workspace.buffers_->now, workspace.buffers_->depth);
+}
+
+SynthFrame Scene::frame(int index) const {
+  Workspace workspace;
+  return frame(index, workspace);
+}
+
 std::vector<AnnotatedPerson> Scene::people(int index) const {
-  const State& s = *state_;
-  const auto now = s.instant(s.time(index));
-  DepthBuffer depth;
-  depth.draw(now.list, s.config.width, s.config.height, 2);
-  return s.annotations(now, depth);
+  Workspace workspace;
+  return people(index, workspace);
 }
 
 std::vector<int> Scene::person_mask(int index) const {
   const State& s = *state_;
-  const auto now = s.instant(s.time(index));
-  DepthBuffer depth;
-  depth.draw(now.list, s.config.width, s.config.height, 1);
+  Workspace workspace;
+  s.set_frame(*workspace.buffers_, index, 1);
+  const auto& triangles = workspace.buffers_->now.list.triangles;
   std::vector<int> mask;
   mask.reserve(s.pixel_count());
   for (int y = 0; y < s.config.height; ++y) {
     for (int x = 0; x < s.config.width; ++x) {
-      const std::uint32_t triangle = depth.triangle(x, y);
-      const std::uint16_t person = triangle ? now.list.triangles[triangle - 1].person : kNoPerson;
+      const std::uint32_t triangle = workspace.buffers_->depth.triangle(x, y);
+      const std::uint16_t person = triangle ? triangles[triangle - 1].person : kNoPerson;
       mask.push_back(person == kNoPerson ? -1 : person);
     }
   }

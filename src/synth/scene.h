@@ -43,6 +43,20 @@ struct SynthFrame {
   std::vector<AnnotatedPerson> people;
 };
 
+// Buffers that rendering keeps between frames; one for each thread. Fresh memory costs as much as the drawing.
+class Workspace {
+ public:
+  Workspace();
+  ~Workspace();
+  Workspace(Workspace&&) noexcept;
+  Workspace& operator=(Workspace&&) noexcept;
+
+ private:
+  friend class Scene;
+  struct Buffers;
+  std::unique_ptr<Buffers> buffers_;
+};
+
 // One clip: people, their motion, camera, light and background, all drawn from (seed, clip).
 class Scene {
  public:
@@ -53,8 +67,10 @@ class Scene {
   ~Scene();
 
   // Frame `index` (from 0; more than `frames` goes on in time). Pure: may be called from any thread in any order.
+  SynthFrame frame(int index, Workspace& workspace) const;
   SynthFrame frame(int index) const;
   // The annotations alone, without shading: the same as those of `frame`.
+  std::vector<AnnotatedPerson> people(int index, Workspace& workspace) const;
   std::vector<AnnotatedPerson> people(int index) const;
   // For each pixel the index of the person seen at its centre in order of track id, or -1; [height * width].
   std::vector<int> person_mask(int index) const;

@@ -34,6 +34,12 @@ Color cloth_color(const Material& m, float u, float v) {
       return value_noise(x * 3 + 31, y * 3 + 7, m.seed) > 0.45f ? m.second : m.base;
     }
     case Pattern::kDenim: return m.base * (0.80f + 0.45f * fractal_noise(u * 9, v * 6, 2, m.seed));
+    case Pattern::kTexture: {
+      // Mirrored repeats have no seams. Once around the part is two pieces.
+      const int size = m.texture->size, x = static_cast<int>(std::abs(u * 2 - 0.5f) * static_cast<float>(size)), y = static_cast<int>(std::abs(v * 2.2f + 1.7f) * static_cast<float>(size));
+      const auto mirrored = [&](int i) { return i / size % 2 ? size - 1 - i % size : i % size; };
+      return m.texture->texels[static_cast<std::size_t>(mirrored(y)) * static_cast<std::size_t>(size) + static_cast<std::size_t>(mirrored(x))];
+    }
     case Pattern::kKnit: return m.base * (0.75f + 0.4f * fraction(a * 3));
   }
   return m.base;
@@ -105,7 +111,7 @@ Color shade(const Material& m, const Lighting& light, const SurfacePoint& p) {
   float occlusion = 1.0f;
   if (m.folds > 0 && m.surface != Surface::kFace) {
     // Creases run across the part: they tilt the normal and darken the valleys.
-    const float a = fractal_noise(p.u * 5, p.v * 11 + p.u * 4, 2, m.seed + 3), b = fractal_noise(p.u * 5 + 0.12f, p.v * 11 + 0.35f + p.u * 4, 2, m.seed + 3);
+    const float a = fractal_noise(p.u * 4, p.v * 8 + p.u * 5, 2, m.seed + 3), b = fractal_noise(p.u * 4 + 0.1f, p.v * 8 + 0.3f + p.u * 5, 2, m.seed + 3);
     const float tilt = (a - b) * m.folds * 2.2f;
     ny += tilt;
     nx += 0.5f * tilt;
