@@ -28,9 +28,9 @@ void clip_row(double start, double step, double limit, int& first, int& last) {
   }
   double low = -start / step, high = (limit - start) / step;
   if (low > high) std::swap(low, high);
-  first = std::max(first, static_cast<int>(std::ceil(std::clamp(low, -1.0, 1e9))));
-  last = std::min(last, static_cast<int>(std::floor(std::clamp(high, -1.0, 1e9))) + 1);
-  last = std::max(last, first);
+  // An empty range stays within the row: its ends are where the border is filled from.
+  first = std::min(last, std::max(first, static_cast<int>(std::ceil(std::clamp(low, -1.0, 1e9)))));
+  last = std::max(first, std::min(last, static_cast<int>(std::floor(std::clamp(high, -1.0, 1e9))) + 1));
 }
 
 // One output row from x = first to last; (u, v) is the source position, minus half a pixel, of x = first.

@@ -140,8 +140,9 @@ TEST(Occluders, HideKeypointsButKeepTheirLabels) {
   int hidden = 0, ignored = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     Sample sample = dotted();
+    sample.image = noise_picture(200, 150, seed);
     const Sample before = sample;
-    add_occluders(sample, 3, seed);
+    add_occluders(sample, 1, seed);
     EXPECT_NE(sample.image.pixels, before.image.pixels);
     EXPECT_EQ(sample.people.size() + sample.ignore_boxes.size(), 1u);
     ignored += static_cast<int>(sample.ignore_boxes.size());
@@ -154,7 +155,7 @@ TEST(Occluders, HideKeypointsButKeepTheirLabels) {
     }
   }
   EXPECT_GT(hidden, 30);
-  EXPECT_LT(ignored, 10);
+  EXPECT_LT(ignored, 10);  // most patches leave something of a person
 }
 
 TEST(Mosaic, ShowsFourPicturesWithTheirPeople) {

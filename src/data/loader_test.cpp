@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
+
+#include <ATen/ops/sum.h>
 
 #include "core/error.h"
 #include "data/test_pictures.h"
