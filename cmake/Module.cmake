@@ -43,7 +43,7 @@ function(vepe_module NAME)
 endfunction()
 
 function(vepe_target_options TARGET)
-  target_compile_options(${TARGET} PRIVATE -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers)
+  target_compile_options(${TARGET} PRIVATE -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers -Wno-subobject-linkage)
   if(VEPE_WERROR)
     target_compile_options(${TARGET} PRIVATE -Werror)
   endif()

@@ -1,0 +1,57 @@
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/convert.h"
+#include "cli/eval.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#ifdef VEPE_MEDIA
+#include "cli/synth.h"
+#include "cli/train.h"
+#endif
+
+namespace {
+
+int report(const vepe::Error& error) {
+  std::fprintf(stderr, "vepe: %s\n", error.what());
+  return error.exit_status();
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Multi-person pose estimation in video, end to end", "vepe"};
+  app.set_version_flag("--version", VEPE_VERSION);
+  app.require_subcommand(1);
+  vepe::cli::add_eval_command(app);
+  vepe::cli::add_convert_command(app);
+#ifdef VEPE_MEDIA
+  vepe::cli::add_train_command(app);
+  vepe::cli::add_synth_command(app);
+#endif
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return report(vepe::Error(vepe::ErrorCode::kUsage, "", error.what(), "see vepe --help and vepe COMMAND --help"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  vepe::install_interrupt_handler();
+  try {
+    vepe::set_log_level("info");
+    return run(argc, argv);
+  } catch (const vepe::Error& error) {
+    return report(error);
+  } catch (const std::bad_alloc&) {
+    return report(vepe::Error(vepe::ErrorCode::kMemory, "", "out of memory", "use a smaller input, batch or model"));
+  } catch (const std::exception& error) {
+    return report(vepe::Error(vepe::ErrorCode::kInput, "", std::string("unexpected: ") + error.what(), "run with --log-level debug and report it"));
+  }
+}

@@ -1,0 +1,118 @@
+#include "nn/attention.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "ops/deform_attn.h"
+
+namespace vepe::nn {
+
+MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads, double dropout) : heads_(heads), dropout_(dropout) {
+  TORCH_CHECK(channels % heads == 0, "channels must be a multiple of heads");
+  in_proj_weight_ = register_parameter("in_proj_weight", torch::empty({3 * channels, channels}));
+  in_proj_bias_ = register_parameter("in_proj_bias", torch::zeros({3 * channels}));
+  out_proj_ = register_module("out_proj", torch::nn::Linear(channels, channels));
+  torch::nn::init::xavier_uniform_(in_proj_weight_);
+  torch::nn::init::xavier_uniform_(out_proj_->weight);
+  torch::nn::init::zeros_(out_proj_->bias);
+}
+
+Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& allowed) {
+  const auto weights = in_proj_weight_.chunk(3);
+  const auto biases = in_proj_bias_.chunk(3);
+  const std::int64_t batch = query.size(0), queries = query.size(1), channels = query.size(2), keys = key.size(1);
+  const auto split = [&](const Tensor& x) { return x.view({batch, -1, heads_, channels / heads_}).transpose(1, 2); };  // [B, M, *, D]
+  const Tensor q = split(torch::linear(query, weights[0], biases[0])) / std::sqrt(static_cast<double>(channels / heads_));
+  const Tensor k = split(torch::linear(key, weights[1], biases[1]));
+  const Tensor v = split(torch::linear(value, weights[2], biases[2]));
+  if (keys == 0) return torch::zeros_like(query);
+
+  Tensor logits = torch::matmul(q, k.transpose(-2, -1));  // [B, M, N, R]
+  Tensor seeing;                                          // [B, N, 1]
+  if (allowed.defined()) {
+    seeing = allowed.any(-1, true);
+    // A row with nothing allowed is softmaxed over all keys and then multiplied by 0: finite in both directions.
+    logits = logits.masked_fill((~(allowed | ~seeing)).unsqueeze(1), -std::numeric_limits<float>::infinity());
+  }
+  Tensor attention = torch::softmax(logits, -1);
+  if (dropout_ > 0) attention = torch::dropout(attention, dropout_, is_training());
+  const Tensor mixed = torch::matmul(attention, v).transpose(1, 2).reshape({batch, queries, channels});
+  Tensor output = out_proj_->forward(mixed);
+  if (seeing.defined()) output = output * seeing.to(output.scalar_type());
+  return dropout_ > 0 ? torch::dropout(output, dropout_, is_training()) : output;
+}
+
+DeformableAttention::DeformableAttention(const Options& options) : options_(options) {
+  const std::int64_t samples = options.heads * options.levels * options.points;
+  sampling_offsets_ = register_module("sampling_offsets", torch::nn::Linear(options.channels, samples * 2));
+  attention_weights_ = register_module("attention_weights", torch::nn::Linear(options.channels, samples));
+  value_proj_ = register_module("value_proj", torch::nn::Linear(options.channels, options.channels));
+  output_proj_ = register_module("output_proj", torch::nn::Linear(options.channels, options.channels));
+  reset_parameters();
+}
+
+// PETR: offsets of the plain form point outwards on a circle, one direction a head, point p at distance p + 1; the
+// pose form starts on its keypoints. All attention weights start equal.
+void DeformableAttention::reset_parameters() {
+  torch::NoGradGuard no_grad;
+  torch::nn::init::zeros_(sampling_offsets_->weight);
+  torch::nn::init::zeros_(sampling_offsets_->bias);
+  if (!options_.pose) {
+    auto bias = sampling_offsets_->bias.view({options_.heads, options_.levels, options_.points, 2});
+    for (std::int64_t head = 0; head < options_.heads; ++head) {
+      const double angle = 2.0 * std::numbers::pi * static_cast<double>(head) / static_cast<double>(options_.heads);
+      double x = std::cos(angle), y = std::sin(angle);
+      const double largest = std::max(std::abs(x), std::abs(y));
+      x /= largest;
+      y /= largest;
+      for (std::int64_t point = 0; point < options_.points; ++point) {
+        bias.index({head, torch::indexing::Slice(), point, 0}).fill_(x * static_cast<double>(point + 1));
+        bias.index({head, torch::indexing::Slice(), point, 1}).fill_(y * static_cast<double>(point + 1));
+      }
+    }
+  }
+  torch::nn::init::zeros_(attention_weights_->weight);
+  torch::nn::init::zeros_(attention_weights_->bias);
+  for (auto& linear : {value_proj_, output_proj_}) {
+    torch::nn::init::xavier_uniform_(linear->weight);
+    torch::nn::init::zeros_(linear->bias);
+  }
+}
+
+ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding) const {
+  Tensor value = const_cast<torch::nn::LinearImpl&>(*value_proj_).forward(tokens);
+  if (padding.defined()) value = value.masked_fill(padding.unsqueeze(-1), 0.0);
+  return {value.view({tokens.size(0), tokens.size(1), options_.heads, options_.channels / options_.heads}), shapes};
+}
+
+Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_position, const Tensor& reference, const ProjectedValue& value) const {
+  const std::int64_t B = query.size(0), N = query.size(1), M = options_.heads, L = options_.levels, P = options_.points;
+  ops::expect_shape(query, {-1, -1, options_.channels}, "query");
+  TORCH_CHECK(static_cast<std::int64_t>(value.shapes.size()) == L, "value has ", value.shapes.size(), " levels, want ", L);
+  const Tensor positioned = query_position.defined() ? query + query_position : query;
+  const Tensor offsets = torch::linear(positioned, sampling_offsets_->weight, sampling_offsets_->bias).view({B, N, M, L, P, 2});
+  const Tensor weights =
+      torch::linear(positioned, attention_weights_->weight, attention_weights_->bias).view({B, N, M, L * P}).softmax(-1).view({B, N, M, L, P});
+
+  Tensor locations;  // [B, N, M, L, P, 2] in 0..1 of each level
+  if (options_.pose) {
+    ops::expect_shape(reference, {B, N, L, P, 2}, "reference");
+    const Tensor low = std::get<0>(reference.min(3, true)), high = std::get<0>(reference.max(3, true));
+    const Tensor extent = (high - low).clamp_min(1e-4) * 0.5;  // [B, N, L, 1, 2]
+    locations = reference.unsqueeze(2) + offsets * extent.unsqueeze(2);
+  } else {
+    ops::expect_shape(reference, {B, N, L, 2}, "reference");
+    Tensor cells = torch::empty({L, 1, 2}, offsets.options());  // width, height of each level
+    for (std::int64_t level = 0; level < L; ++level) {
+      cells[level][0][0] = static_cast<double>(value.shapes[static_cast<std::size_t>(level)].width);
+      cells[level][0][1] = static_cast<double>(value.shapes[static_cast<std::size_t>(level)].height);
+    }
+    locations = reference.view({B, N, 1, L, 1, 2}) + offsets / cells;
+  }
+  const Tensor sampled = ops::deform_attn(value.value, value.shapes, locations, weights);  // [B, N, C]
+  Tensor output = torch::linear(sampled, output_proj_->weight, output_proj_->bias);
+  if (options_.dropout > 0) output = torch::dropout(output, options_.dropout, is_training());
+  return output + query;
+}
+
+}  // namespace vepe::nn

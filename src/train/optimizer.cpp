@@ -1,0 +1,138 @@
+#include "train/optimizer.h"
+
+#include <cmath>
+
+#include "core/error.h"
+#include "model/model_file.h"
+
+namespace vepe::train {
+namespace {
+
+double rate_of(const std::string& name, const OptimizerConfig& config) {
+  for (const ParameterGroup& group : config.groups) {
+    if (name.find(group.match) != std::string::npos) return group.lr;
+  }
+  return 1;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(torch::nn::Module& module, const OptimizerConfig& config) : config_(config) {
+  for (auto& item : module.named_parameters()) {
+    torch::Tensor& parameter = item.value();
+    const double rate = rate_of(item.key(), config);
+    if (rate == 0) parameter.set_requires_grad(false);
+    if (!parameter.requires_grad()) continue;
+    items_.push_back({item.key(), parameter, torch::zeros_like(parameter), torch::zeros_like(parameter), rate,
+                      parameter.dim() > 1 ? config.weight_decay : 0.0});
+  }
+  if (items_.empty()) throw Error(ErrorCode::kUsage, "optimizer.group", "freezes every parameter", "give some group a rate above 0");
+}
+
+// AdamW (Loshchilov and Hutter): decoupled weight decay, bias-corrected moments.
+double Optimizer::step(double factor) {
+  torch::NoGradGuard no_grad;
+  double square = 0;
+  for (const Item& item : items_) {
+    if (item.parameter.grad().defined()) square += item.parameter.grad().pow(2).sum(torch::kDouble).item<double>();
+  }
+  const double norm = std::sqrt(square);
+  if (!std::isfinite(norm)) {
+    zero_grad();
+    return norm;  // the caller decides; the weights are untouched
+  }
+  const double clip = config_.clip > 0 && norm > config_.clip ? config_.clip / (norm + 1e-6) : 1;
+  ++steps_;
+  const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
+  const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
+  for (Item& item : items_) {
+    if (!item.parameter.grad().defined()) continue;
+    const torch::Tensor gradient = item.parameter.grad() * clip;
+    const double lr = config_.lr * item.rate * factor;
+    item.exp_avg.mul_(config_.beta1).add_(gradient, 1 - config_.beta1);
+    item.exp_avg_sq.mul_(config_.beta2).addcmul_(gradient, gradient, 1 - config_.beta2);
+    item.parameter.mul_(1 - lr * item.decay);
+    const torch::Tensor denominator = (item.exp_avg_sq / correction2).sqrt_().add_(1e-8);
+    item.parameter.addcdiv_(item.exp_avg, denominator, -lr / correction1);
+  }
+  zero_grad();
+  return norm;
+}
+
+void Optimizer::zero_grad() {
+  for (Item& item : items_) item.parameter.mutable_grad() = torch::Tensor();
+}
+
+model::NamedTensors Optimizer::state() const {
+  model::NamedTensors state;
+  for (const Item& item : items_) {
+    state[item.name + ".exp_avg"] = item.exp_avg;
+    state[item.name + ".exp_avg_sq"] = item.exp_avg_sq;
+  }
+  state["step"] = torch::tensor({steps_});
+  return state;
+}
+
+void Optimizer::load_state(const model::NamedTensors& state) {
+  torch::NoGradGuard no_grad;
+  const auto get = [&](const std::string& name, const torch::Tensor& like) {
+    const auto found = state.find(name);
+    if (found == state.end() || (like.defined() && found->second.sizes() != like.sizes())) {
+      throw Error(ErrorCode::kModel, "optimizer state", "does not fit the recipe at " + name, "resume with the recipe that the run began with");
+    }
+    return found->second;
+  };
+  for (Item& item : items_) {
+    item.exp_avg.copy_(get(item.name + ".exp_avg", item.exp_avg));
+    item.exp_avg_sq.copy_(get(item.name + ".exp_avg_sq", item.exp_avg_sq));
+  }
+  steps_ = get("step", {}).item<std::int64_t>();
+}
+
+std::int64_t Optimizer::trainable() const {
+  std::int64_t count = 0;
+  for (const Item& item : items_) count += item.parameter.numel();
+  return count;
+}
+
+Ema::Ema(const torch::nn::Module& module, double decay) : decay_(decay) {
+  for (const auto& [name, tensor] : model::state_of(module)) {
+    if (tensor.is_floating_point()) average_[name] = tensor.detach().clone();
+  }
+}
+
+void Ema::update(const torch::nn::Module& module) {
+  torch::NoGradGuard no_grad;
+  ++updates_;
+  const double decay = std::min(decay_, (1.0 + static_cast<double>(updates_)) / (10.0 + static_cast<double>(updates_)));
+  for (const auto& [name, tensor] : model::state_of(module)) {
+    const auto found = average_.find(name);
+    if (found != average_.end()) found->second.mul_(decay).add_(tensor, 1 - decay);
+  }
+}
+
+void Ema::swap(torch::nn::Module& module) {
+  torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : model::state_of(module)) {
+    const auto found = average_.find(name);
+    if (found == average_.end()) continue;
+    const torch::Tensor kept = tensor.detach().clone();
+    torch::Tensor target = tensor;
+    target.copy_(found->second);
+    found->second.copy_(kept);
+  }
+}
+
+void Ema::load_state(const model::NamedTensors& state, std::int64_t updates) {
+  torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : average_) {
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != tensor.sizes()) {
+      throw Error(ErrorCode::kModel, "averaged weights", "do not fit the model at " + name, "resume with the recipe that the run began with");
+    }
+    tensor.copy_(found->second);
+  }
+  updates_ = updates;
+}
+
+}  // namespace vepe::train

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "model/tensor_io.h"
+#include "train/recipe.h"
+
+namespace vepe::train {
+
+// AdamW over the trainable parameters of a module, with learning rates by name, gradient clipping, and a state that
+// can be written and read back exactly.
+class Optimizer {
+ public:
+  // Freezes parameters whose group has rate 0.
+  Optimizer(torch::nn::Module& module, const OptimizerConfig& config);
+
+  // One step at `factor` times the base rate; returns the norm of the gradient before clipping. Clears the gradients.
+  double step(double factor);
+  void zero_grad();
+
+  model::NamedTensors state() const;              // "<parameter>.exp_avg", "<parameter>.exp_avg_sq", "step"
+  void load_state(const model::NamedTensors& state);  // throws Error(kModel)
+  std::int64_t trainable() const;                 // number of scalars
+
+ private:
+  struct Item {
+    std::string name;
+    torch::Tensor parameter, exp_avg, exp_avg_sq;
+    double rate;   // relative to the base rate
+    double decay;  // biases and norms are not decayed
+  };
+  OptimizerConfig config_;
+  std::vector<Item> items_;
+  std::int64_t steps_ = 0;
+};
+
+// Exponential moving average of all floating-point state of a module.
+class Ema {
+ public:
+  Ema(const torch::nn::Module& module, double decay);
+  // Averages over min(decay, (1 + updates) / (10 + updates)), so that early weights are forgotten.
+  void update(const torch::nn::Module& module);
+  void swap(torch::nn::Module& module);  // exchanges the module's weights with the average
+  model::NamedTensors state() const { return average_; }
+  void load_state(const model::NamedTensors& state, std::int64_t updates);
+  std::int64_t updates() const { return updates_; }
+
+ private:
+  double decay_;
+  std::int64_t updates_ = 0;
+  model::NamedTensors average_;
+};
+
+}  // namespace vepe::train
