@@ -19,12 +19,12 @@ model::DenseHeads heads(std::int64_t images, const std::function<Tensor(at::IntA
           make({images, 2, kHeight, kWidth}),          make({images, 2, kHeight, kWidth})};
 }
 
-// One person on an 80 x 64 image: box 10..30 x 8..50, keypoints at (14, 12), (26, 42) and an invisible one.
+// One person on an 80 x 64 image: box 10..30 x 8..50, keypoints at (14, 12), (27, 42) and an invisible one.
 Targets one_person() {
   Targets targets;
   targets.width = 80;
   targets.height = 64;
-  targets.keypoints = torch::tensor({{{14.0 / 80, 12.0 / 64}, {26.0 / 80, 42.0 / 64}, {0.0, 0.0}}}, torch::kFloat);
+  targets.keypoints = torch::tensor({{{14.0 / 80, 12.0 / 64}, {27.0 / 80, 42.0 / 64}, {0.0, 0.0}}}, torch::kFloat);
   targets.visible = torch::tensor({1, 1, 0}).to(torch::kBool).unsqueeze(0);
   targets.boxes = torch::tensor({{10.0F, 8.0F, 30.0F, 50.0F}});
   targets.area = torch::tensor({500.0F});
@@ -46,9 +46,9 @@ TEST(DenseTargets, ByHand) {
   EXPECT_EQ(value(wanted.box_offset.value[0][1]), 0);
   EXPECT_EQ(value(wanted.box_size.value[0][0]), 10.5);
   EXPECT_EQ(value(wanted.box_size.value[0][1]), 5);
-  // Keypoint 0 at (3, 3.5) cells, keypoint 1 at (10.5, 6.5).
+  // Keypoint 0 at (3, 3.5) cells, keypoint 1 at (10.5, 6.75).
   ASSERT_EQ(wanted.kpt_regression.value.size(0), 2);
-  EXPECT_TRUE(torch::equal(wanted.kpt_regression.value, torch::tensor({{-4.0F, -1.5F}, {3.5F, 1.5F}})));
+  EXPECT_TRUE(torch::allclose(wanted.kpt_regression.value, torch::tensor({{-4.0F, -1.5F}, {3.5F, 1.75F}}), 1e-5, 1e-5));
   EXPECT_EQ(value(wanted.kpt_heatmap[0][0][3][3]), 1);
   EXPECT_EQ(value(wanted.kpt_heatmap[0][1][10][6]), 1);
   EXPECT_EQ(value(wanted.kpt_heatmap[0][2].abs().max()), 0);
@@ -56,7 +56,7 @@ TEST(DenseTargets, ByHand) {
   ASSERT_EQ(wanted.kpt_offset.value.size(0), 18);
   EXPECT_EQ(value(wanted.kpt_offset.y[0]), 2);
   EXPECT_EQ(value(wanted.kpt_offset.x[0]), 2);
-  EXPECT_TRUE(torch::equal(wanted.kpt_offset.value[0], torch::tensor({1.0F, 1.5F})));
+  EXPECT_TRUE(torch::allclose(wanted.kpt_offset.value[0], torch::tensor({1.0F, 1.5F}), 1e-5, 1e-5));
 }
 
 TEST(DenseTargets, CenterIsAChoice) {
@@ -70,7 +70,7 @@ TEST(DenseTargets, CenterIsAChoice) {
   };
   EXPECT_EQ(center("box"), (std::pair<double, double>{7, 5}));
   EXPECT_EQ(center("torso"), (std::pair<double, double>{10, 6}));     // keypoint 1; keypoint 2 is invisible
-  EXPECT_EQ(center("keypoints"), (std::pair<double, double>{6, 5}));  // (6.75, 5)
+  EXPECT_EQ(center("keypoints"), (std::pair<double, double>{6, 5}));  // (6.75, 5.125)
   config.torso = {2};
   EXPECT_EQ(center("torso"), (std::pair<double, double>{7, 5}));  // nothing visible: the box
   config.center = "nose";
@@ -80,7 +80,7 @@ TEST(DenseTargets, CenterIsAChoice) {
 TEST(DenseTargets, OfTwoKeypointsTheNearerOneTeachesACell) {
   Targets targets = one_person();
   for (Tensor* values : {&targets.keypoints, &targets.visible, &targets.boxes, &targets.area}) *values = torch::cat({*values, *values});
-  targets.keypoints[1][0][0] += 4.0 / 80;  // keypoint 0 of the second person one cell to the right: (3, 4.5)
+  targets.keypoints[1][0][0] += 3.2 / 80;  // keypoint 0 of the second person 0.8 cells to the right: (3, 4.3)
   const DenseTargets wanted = dense_targets({targets}, kKeypoints, kHeight, kWidth, {});
   const auto offset_at = [&](std::int64_t y, std::int64_t x) {
     const Tensor found = ((wanted.kpt_offset.pair == 0) & (wanted.kpt_offset.y == y) & (wanted.kpt_offset.x == x)).nonzero();
@@ -88,8 +88,8 @@ TEST(DenseTargets, OfTwoKeypointsTheNearerOneTeachesACell) {
     return value(wanted.kpt_offset.value[found[0][0].item<std::int64_t>()][1]);
   };
   EXPECT_NEAR(offset_at(3, 3), 0.5, 1e-5);
-  EXPECT_NEAR(offset_at(3, 4), -0.5, 1e-5);  // (3, 3.5) and (3, 4.5) are equally near: the first person's stays
-  EXPECT_NEAR(offset_at(3, 5), -0.5, 1e-5);
+  EXPECT_NEAR(offset_at(3, 4), 0.3, 1e-5);
+  EXPECT_NEAR(offset_at(3, 5), -0.7, 1e-5);
 }
 
 TEST(DenseLoss, IsZeroForPerfectRegressions) {
@@ -113,11 +113,12 @@ TEST(DenseLoss, IsZeroForPerfectRegressions) {
 TEST(DenseLoss, ByHand) {
   const model::DenseHeads zero = heads(1, [](at::IntArrayRef shape) { return torch::zeros(shape); });
   const auto got = values_of(dense_loss(zero, {one_person()}, {}));
-  EXPECT_NEAR(got.at("kpt_regression"), 0.1 * (4 + 1.5 + 3.5 + 1.5) / 4, 1e-6);
+  EXPECT_NEAR(got.at("kpt_regression"), 0.1 * (4 + 1.5 + 3.5 + 1.75) / 4, 1e-6);
   EXPECT_NEAR(got.at("box_size"), 0.1 * (10.5 + 5) / 2, 1e-6);
   EXPECT_NEAR(got.at("box_offset"), 0.125, 1e-6);
-  // Rows of |dy|: 1, 0, 1 at y = 3 and 1.5, 0.5, 0.5 at 10.5; |dx|: 1.5, 0.5, 0.5 at both; mean over 36 coordinates.
-  EXPECT_NEAR(got.at("kpt_offset"), 3 * (2 + 2.5 + 2.5 + 2.5) / 36, 1e-6);
+  // |dy|: 1, 0, 1 around y = 3 and 1.5, 0.5, 0.5 around 10.5; |dx|: 1.5, 0.5, 0.5 around 3.5 and 1.75, 0.75, 0.25 around
+  // 6.75; each three times, mean over 36 coordinates.
+  EXPECT_NEAR(got.at("kpt_offset"), 3 * (2 + 2.5 + 2.5 + 2.75) / 36, 1e-6);
 }
 
 TEST(DenseLoss, IgnoreBoxesAndBystandersAreNotPunished) {

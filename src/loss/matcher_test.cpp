@@ -12,11 +12,11 @@ using testing::tensor;
 Tensor sigmas() { return torch::tensor(testing::coco_sigmas(), torch::kFloat); }
 
 Targets golden_targets(const SafetensorsFile& file) {
-  const Tensor truth = tensor(file, "gt");  // [G, K, 3] x, y, v; x and y in 0..1
+  const Tensor truth = tensor(file, "gt");  // [G, K, 3] x, y, v; x and y in pixels
   Targets targets;
   targets.width = 200;
   targets.height = 100;
-  targets.keypoints = truth.slice(2, 0, 2);
+  targets.keypoints = truth.slice(2, 0, 2) / torch::tensor({200.0F, 100.0F});
   targets.visible = truth.select(2, 2) > 0;
   targets.area = tensor(file, "area");
   return targets;
