@@ -17,22 +17,7 @@ struct Result {
   bool has_keypoints = false, has_score = false;
 };
 
-void read_result_keypoints(JsonCursor& cursor, std::vector<Keypoint>& keypoints) {
-  double triple[3];
-  int count = 0;
-  for (cursor.enter_array(); cursor.next_element();) {
-    triple[count] = cursor.number_within(kCoordinateLimit, "a keypoint value");
-    if (++count < 3) continue;
-    count = 0;
-    Keypoint keypoint{.x = triple[0], .y = triple[1], .score = triple[2], .visibility = static_cast<float>(triple[2])};
-    keypoint.present = keypoint.x != 0 || keypoint.y != 0 || triple[2] != 0;
-    keypoints.push_back(keypoint);
-  }
-  if (count != 0)
-    cursor.fail("the number of keypoint values is not a multiple of 3", "give x, y and a third number for every joint");
-}
-
-Result read_result(JsonCursor& cursor, std::size_t joint_count) {
+Result read_result(JsonCursor& cursor, std::size_t joint_count, std::vector<double>& scratch) {
   Result result;
   std::string_view key;
   for (cursor.enter_object(); cursor.next_member(key);) {
@@ -40,8 +25,7 @@ Result read_result(JsonCursor& cursor, std::size_t joint_count) {
       result.image_id = cursor.integer();
     } else if (key == "keypoints") {
       result.has_keypoints = true;
-      result.person.keypoints.reserve(joint_count);
-      read_result_keypoints(cursor, result.person.keypoints);
+      read_keypoint_triples(cursor, true, scratch, result.person.keypoints);
     } else if (key == "score") {
       result.has_score = true;
       result.person.score = cursor.number_within(kScoreLimit, "score");
@@ -109,6 +93,7 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
   JsonCursor cursor(text, file);
   ResultList list(name);
   std::size_t position = 0;
+  std::vector<double> scratch;
   try {
     if (cursor.type() == JsonCursor::Type::kObject) {
       throw Error(ErrorCode::kInput, "", "is an object, but COCO results are a list", "read it as coco, or give the results file");
@@ -116,7 +101,7 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
     for (cursor.enter_array(); cursor.next_element(); ++position) {
       const JsonCursor::Mark start = cursor.mark();
       try {
-        list.add(read_result(cursor, list.joint_count()));
+        list.add(read_result(cursor, list.joint_count(), scratch));
       } catch (const Error& error) {
         const Error located = error.at("result " + std::to_string(position));
         if (!options.lenient) throw located;

@@ -214,7 +214,7 @@ class Parser {
     } else if (key == "original_height") {
       frame.original_height = small_int(cursor_, "original_height");
     } else if (key == "neck" || key == "head_top") {
-      (key == "neck" ? frame.neck : frame.head_top) = read_point(cursor_, "a joint of the image");
+      if (!cursor_.take_null()) (key == "neck" ? frame.neck : frame.head_top) = read_point(cursor_, "a joint of the image");
     } else {
       return false;
     }
@@ -241,7 +241,8 @@ class Parser {
     for (cursor_.enter_object(); cursor_.next_member(key);) {
       if (key == "keypoints") {
         has_keypoints = true;
-        read_keypoints(person.keypoints);
+        read_keypoint_triples(cursor_, false, numbers_, person.keypoints);
+        joint_count_ = person.keypoints.size();
       } else if (key == "image_id") {
         image_id = cursor_.integer();
       } else if (key == "scores") {
@@ -264,24 +265,6 @@ class Parser {
     } else {
       pending_.emplace_back(*image_id, std::move(person));  // the images may follow
     }
-  }
-
-  void read_keypoints(std::vector<Keypoint>& keypoints) {
-    if (cursor_.take_null()) return;
-    keypoints.reserve(joint_hint_);
-    double triple[3];
-    int count = 0;
-    for (cursor_.enter_array(); cursor_.next_element();) {
-      triple[count] = cursor_.number_within(kCoordinateLimit, "a keypoint value");
-      if (++count < 3) continue;
-      count = 0;
-      const bool present = triple[0] != 0 || triple[1] != 0 || triple[2] != 0;
-      keypoints.push_back({.x = triple[0], .y = triple[1], .visibility = static_cast<float>(triple[2]), .present = present});
-    }
-    if (count != 0) {
-      cursor_.fail("the number of keypoint values is not a multiple of 3", "give x, y and visibility for every joint");
-    }
-    joint_hint_ = std::min<std::size_t>(keypoints.size(), kMaxJoints);
   }
 
   bool read_annotation_field(std::string_view key, Person& person) {
@@ -338,8 +321,8 @@ class Parser {
       person_category_ = category.id;
       return;
     }
-    if (joint_hint_ == 0) return;  // boxes only
-    if (joint_hint_ == 17) {
+    if (joint_count_ == 0) return;  // boxes only
+    if (joint_count_ == 17) {
       data_.poses.joint_names = coco17().names;
       return;
     }
@@ -397,8 +380,8 @@ class Parser {
   std::optional<std::int64_t> person_category_;
   std::unordered_map<std::int64_t, std::size_t> frame_of_image_;
   std::vector<std::pair<std::int64_t, Person>> pending_;
-  std::vector<double> scores_;
-  std::size_t joint_hint_ = 0;
+  std::vector<double> scores_, numbers_;
+  std::size_t joint_count_ = 0;  // of the last annotation
   bool has_images_ = false, has_annotations_ = false, broken_ = false;
 };
 

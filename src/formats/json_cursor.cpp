@@ -24,7 +24,8 @@ bool starts_with(const char* p, const char* end, std::string_view word) {
   return static_cast<std::size_t>(end - p) >= word.size() && std::string_view(p, word.size()) == word;
 }
 
-double slow_number(const char* begin, const char* end) {
+// Out of line, so that the loop over plain numbers stays small.
+[[gnu::noinline]] double slow_number(const char* begin, const char* end) {
   double value = 0;
   const auto result = std::from_chars(begin, end, value);
   // Out of range: strtod tells overflow (infinity) from underflow (zero).
@@ -32,9 +33,7 @@ double slow_number(const char* begin, const char* end) {
   return value;
 }
 
-}  // namespace
-
-const char* parse_number(const char* begin, const char* end, double& value) {
+[[gnu::always_inline]] inline const char* take_number(const char* begin, const char* end, double& value) {
   const char* p = begin;
   const bool negative = p < end && *p == '-';
   if (negative) ++p;
@@ -81,6 +80,10 @@ const char* parse_number(const char* begin, const char* end, double& value) {
   }
   return p;
 }
+
+}  // namespace
+
+const char* parse_number(const char* begin, const char* end, double& value) { return take_number(begin, end, value); }
 
 JsonCursor::JsonCursor(std::string_view text, MappedFile* file)
     : begin_(text.data()), position_(text.data()), end_(text.data() + text.size()), file_(file) {
@@ -202,13 +205,45 @@ double JsonCursor::number() {
   return value;
 }
 
-double JsonCursor::number_within(double limit, const char* what) {
-  const double value = number();
-  if (std::fabs(value) <= limit) return value;
+void JsonCursor::fail_number(double value, const char* what) {
   if (!std::isfinite(value)) {
     fail(std::string(what) + " is not finite", "write a finite number, or leave the person out; --lenient skips it");
   }
   fail(std::string(what) + " is out of range", "no picture is that large; check the unit and the writer of this file");
+}
+
+double JsonCursor::number_within(double limit, const char* what) {
+  const double value = number();
+  if (!(std::fabs(value) <= limit)) fail_number(value, what);
+  return value;
+}
+
+// The common spelling of a list, "1, 2.5, 3]", without a call for each token; `take` says whether it takes a value.
+// Stops before what is spelled otherwise, which the general way then reads or refuses.
+template <typename Take>
+void JsonCursor::plain_numbers(const Take& take) {
+  const char* p = position_;
+  for (;;) {
+    if (p < end_ && *p == ' ') ++p;
+    double value = 0;
+    const char* next = take_number(p, end_, value);
+    if (next == nullptr || next == end_ || (*next != ',' && *next != ']') || !take(value)) return;
+    position_ = next;
+    fresh_ = false;
+    if (*next == ']') return;
+    p = next + 1;
+  }
+}
+
+void JsonCursor::numbers_within(double limit, const char* what, std::vector<double>& values) {
+  values.clear();
+  enter_array();
+  plain_numbers([&](double value) {
+    if (!(std::fabs(value) <= limit)) return false;
+    values.push_back(value);
+    return true;
+  });
+  while (next_element()) values.push_back(number_within(limit, what));
 }
 
 std::int64_t JsonCursor::integer() {
@@ -365,7 +400,9 @@ void JsonCursor::skip() {
       for (enter_object(); next_member(key);) skip();
       break;
     case Type::kArray:
-      for (enter_array(); next_element();) skip();
+      enter_array();
+      plain_numbers([](double) { return true; });
+      while (next_element()) skip();
       break;
     case Type::kString:
       raw_string(scratch_);

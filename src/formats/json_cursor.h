@@ -40,7 +40,10 @@ class JsonCursor {
   bool next_element();  // false at the closing bracket
   double number();
   double number_within(double limit, const char* what);  // finite and |value| <= limit
-  std::int64_t integer();                                // an integral number of at most 53 bits, or 63 as plain digits
+  // A whole list of numbers into `values` (overwritten), each as number_within: the loop that large files spend
+  // their time in.
+  void numbers_within(double limit, const char* what, std::vector<double>& values);
+  std::int64_t integer();  // an integral number of at most 53 bits, or 63 as plain digits
   std::string string();
   bool boolean();  // true, false, 1, 0
   bool take_null();
@@ -63,8 +66,11 @@ class JsonCursor {
   [[noreturn]] void fail(const std::string& message, const std::string& remedy) const;
 
  private:
+  template <typename Take>
+  void plain_numbers(const Take& take);
   void skip_space();
   char expect_value();
+  [[noreturn]] void fail_number(double value, const char* what);
   [[noreturn]] void fail_type(const char* wanted);
   [[noreturn]] void fail_syntax(const char* expected);
   void push();

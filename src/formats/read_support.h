@@ -32,11 +32,29 @@ inline int small_int(JsonCursor& cursor, const char* what) {
   return static_cast<int>(value);
 }
 
-// A list of numbers, each within the limit; `values` is overwritten.
+// A list of numbers, each within the limit, or null; `values` is overwritten.
 inline void read_numbers(JsonCursor& cursor, double limit, const char* what, std::vector<double>& values) {
   values.clear();
-  if (cursor.take_null()) return;
-  for (cursor.enter_array(); cursor.next_element();) values.push_back(cursor.number_within(limit, what));
+  if (!cursor.take_null()) cursor.numbers_within(limit, what, values);
+}
+
+// [x, y, third, x, y, third, ..]: absent where all three are 0. `third_is_score` sets the score too.
+inline void read_keypoint_triples(JsonCursor& cursor, bool third_is_score, std::vector<double>& scratch,
+                                  std::vector<Keypoint>& keypoints) {
+  read_numbers(cursor, kCoordinateLimit, "a keypoint value", scratch);
+  if (scratch.size() % 3 != 0) {
+    cursor.fail("the number of keypoint values is not a multiple of 3", "give x, y and a third number for every joint");
+  }
+  keypoints.resize(scratch.size() / 3);
+  const double* triple = scratch.data();
+  for (Keypoint& keypoint : keypoints) {
+    keypoint.x = triple[0];
+    keypoint.y = triple[1];
+    if (third_is_score) keypoint.score = triple[2];
+    keypoint.visibility = static_cast<float>(triple[2]);
+    keypoint.present = triple[0] != 0 || triple[1] != 0 || triple[2] != 0;
+    triple += 3;
+  }
 }
 
 // [x, y, width, height]; nothing for an empty list or null.
