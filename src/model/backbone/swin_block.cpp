@@ -57,7 +57,7 @@ WindowAttention::WindowAttention(std::int64_t channels, int heads, int window) :
   const std::int64_t span = 2 * window_ - 1;
   bias_table_ = register_parameter("relative_position_bias_table", torch::zeros({span * span, heads_}));
   torch::nn::init::normal_(bias_table_, 0.0, 0.02);
-  bias_index_ = register_buffer("relative_position_index", relative_position_index(window_));
+  bias_index_ = relative_position_index(window_).view(-1);
   qkv_ = register_module("qkv", torch::nn::Linear(channels, 3 * channels));
   proj_ = register_module("proj", torch::nn::Linear(channels, channels));
 }
@@ -67,7 +67,7 @@ at::Tensor WindowAttention::forward(const at::Tensor& tokens, const at::Tensor& 
   const auto qkv = qkv_->forward(tokens).view({B, N, 3, heads_, D}).permute({2, 0, 3, 1, 4});  // [3, B, M, N, D]
   const at::Tensor query = qkv[0] * (1.0 / std::sqrt(static_cast<double>(D)));
   at::Tensor logits = query.matmul(qkv[1].transpose(-2, -1));  // [B, M, N, N]
-  const at::Tensor bias = bias_table_.index_select(0, bias_index_.view(-1)).view({N, N, heads_}).permute({2, 0, 1});
+  const at::Tensor bias = bias_table_.index_select(0, bias_index_.to(bias_table_.device())).view({N, N, heads_}).permute({2, 0, 1});
   logits = logits + bias.unsqueeze(0);
   if (mask.defined()) {
     const auto windows = mask.size(0);

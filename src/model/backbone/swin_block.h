@@ -18,7 +18,7 @@ class WindowAttention : public torch::nn::Module {
  private:
   std::int64_t heads_, window_;
   at::Tensor bias_table_;  // [(2w-1)^2, heads]
-  at::Tensor bias_index_;  // [w*w, w*w] int64, query x key
+  at::Tensor bias_index_;  // [w*w * w*w] int64; follows from the window, so no file needs to hold it
   torch::nn::Linear qkv_{nullptr}, proj_{nullptr};
 };
 
