@@ -30,9 +30,9 @@ std::uint32_t number(Bytes bytes, std::size_t offset, bool little) {
 }
 
 // libpng prints on a file that stops early, so the chain of chunks is walked first.
-void check_png(Bytes file, const std::string& where) {
+void check_png(Bytes file, std::uint64_t max_pixels, const std::string& where) {
   if (file.size() < 33 || !has_text(file, 12, "IHDR")) throw Error(ErrorCode::kInput, where, "broken PNG: no header", kReplace);
-  check_image_size(number(file, 16, false), number(file, 20, false), where);
+  check_image_size(number(file, 16, false), number(file, 20, false), max_pixels, where);
   std::size_t at = 8;
   while (file.size() - at >= 12) {
     const std::size_t length = number(file, at, false);
@@ -43,22 +43,22 @@ void check_png(Bytes file, const std::string& where) {
   throw Error(ErrorCode::kInput, where, "truncated PNG: the data ends before the picture does", kReplace);
 }
 
-void check_bmp(Bytes file, const std::string& where) {
+void check_bmp(Bytes file, std::uint64_t max_pixels, const std::string& where) {
   if (file.size() < 26) throw Error(ErrorCode::kInput, where, "truncated BMP: no header", kReplace);
   if (number(file, 14, true) < 40) return;  // the old header holds 16-bit sizes, which are small enough
   const auto width = static_cast<std::int32_t>(number(file, 18, true)), height = static_cast<std::int32_t>(number(file, 22, true));
-  check_image_size(static_cast<std::uint64_t>(std::max(0, width)), static_cast<std::uint64_t>(std::abs(std::int64_t{height})), where);
+  check_image_size(static_cast<std::uint64_t>(std::max(0, width)), static_cast<std::uint64_t>(std::abs(std::int64_t{height})), max_pixels, where);
 }
 
 // False for a container that is none of the four. JPEG is handled before.
-bool check_container(Bytes file, const std::string& where) {
+bool check_container(Bytes file, std::uint64_t max_pixels, const std::string& where) {
   if (has_text(file, 0, "\x89PNG\r\n\x1a\n")) {
-    check_png(file, where);
+    check_png(file, max_pixels, where);
   } else if (has_text(file, 0, "BM")) {
-    check_bmp(file, where);
+    check_bmp(file, max_pixels, where);
   } else if (has_text(file, 0, {"II*\0", 4}) || has_text(file, 0, {"MM\0*", 4})) {
     const TiffSize size = tiff_size(file);
-    check_image_size(size.width, size.height, where);
+    check_image_size(size.width, size.height, max_pixels, where);
   } else {
     return has_text(file, 0, "RIFF") && has_text(file, 8, "WEBP");  // WebP: at most 16383 pixels a side
   }
@@ -85,7 +85,7 @@ void to_rgb(const cv::Mat& decoded, Image& image) {
   }
 }
 
-Image decode_with_opencv(Bytes bytes, const std::string& where) {
+Image decode_with_opencv(Bytes bytes, std::uint64_t max_pixels, const std::string& where) {
   cv::Mat decoded;
   try {
     const cv::Mat view(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<std::uint8_t*>(bytes.data()));
@@ -94,7 +94,7 @@ Image decode_with_opencv(Bytes bytes, const std::string& where) {
     throw Error(ErrorCode::kInput, where, "cannot decode the picture: " + error.err, kReplace);
   }
   if (decoded.empty()) throw Error(ErrorCode::kInput, where, "cannot decode the picture (broken or truncated)", kReplace);
-  check_image_size(static_cast<std::uint64_t>(decoded.cols), static_cast<std::uint64_t>(decoded.rows), where);
+  check_image_size(static_cast<std::uint64_t>(decoded.cols), static_cast<std::uint64_t>(decoded.rows), max_pixels, where);
   Image image{decoded.cols, decoded.rows, {}};
   image.pixels.resize(static_cast<std::size_t>(decoded.cols) * static_cast<std::size_t>(decoded.rows) * 3);
   if (decoded.depth() == CV_8U && decoded.channels() <= 4) {
@@ -109,12 +109,12 @@ Image decode_with_opencv(Bytes bytes, const std::string& where) {
 
 }  // namespace
 
-Image decode_image(Bytes bytes, const std::string& where) {
+Image decode_image(Bytes bytes, const std::string& where, std::uint64_t max_pixels) {
   if (bytes.empty()) throw Error(ErrorCode::kInput, where, "the file is empty", kReplace);
   if (bytes.size() > 0x7fffffff) throw Error(ErrorCode::kInput, where, "the file is larger than 2 GB", kConvert);
-  if (has_text(bytes, 0, "\xff\xd8\xff")) return make_upright(decode_jpeg(bytes, where), stated_orientation(bytes));
-  if (!check_container(bytes, where)) throw Error(ErrorCode::kInput, where, "is no JPEG, PNG, BMP, TIFF or WebP picture", kConvert);
-  return make_upright(decode_with_opencv(bytes, where), stated_orientation(bytes));
+  if (has_text(bytes, 0, "\xff\xd8\xff")) return make_upright(decode_jpeg(bytes, where, max_pixels), stated_orientation(bytes));
+  if (!check_container(bytes, max_pixels, where)) throw Error(ErrorCode::kInput, where, "is no JPEG, PNG, BMP, TIFF or WebP picture", kConvert);
+  return make_upright(decode_with_opencv(bytes, max_pixels, where), stated_orientation(bytes));
 }
 
 Image read_image(const std::filesystem::path& path) {

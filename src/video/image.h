@@ -22,8 +22,11 @@ struct Image {
 // Throws Error(kInput) for a file that is missing, empty, truncated, zero-sized or no image.
 Image read_image(const std::filesystem::path& path);
 
+// Pictures above this are refused before anything is allocated for them (0.8 GB of RGB).
+inline constexpr std::uint64_t kMaxImagePixels = std::uint64_t{1} << 28;
+
 // The same from the bytes of a file; `where` names them in errors.
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& where);
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& where, std::uint64_t max_pixels = kMaxImagePixels);
 
 // Two-tap bilinear interpolation at half-pixel centres without antialiasing (the small trunk's own preprocessing).
 Image resize_bilinear(const Image& image, int width, int height);

@@ -128,18 +128,18 @@ struct Compressor {
 
 }  // namespace
 
-void check_image_size(std::uint64_t width, std::uint64_t height, const std::string& where) {
+void check_image_size(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels, const std::string& where) {
   if (width == 0 || height == 0) throw Error(ErrorCode::kInput, where, "the picture has no pixels (its width or height is 0)", "remove the file");
-  if (width > kMaxImagePixels || height > kMaxImagePixels / width) {
+  if (width > max_pixels || height > max_pixels / width) {
     throw Error(ErrorCode::kInput, where, "the picture is too large: " + std::to_string(width) + "x" + std::to_string(height),
-                "reduce it below 268 megapixels");
+                "reduce it below " + std::to_string(max_pixels / 1000000) + " megapixels");
   }
 }
 
-Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& where) {
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& where, std::uint64_t max_pixels) {
   Decompressor jpeg;
   if (!jpeg.read_header(bytes)) fail(where, std::string("broken JPEG: ") + jpeg.errors.text);
-  check_image_size(jpeg.codec.image_width, jpeg.codec.image_height, where);
+  check_image_size(jpeg.codec.image_width, jpeg.codec.image_height, max_pixels, where);
   const bool inks = jpeg.codec.out_color_space == JCS_CMYK;
   Image image{static_cast<int>(jpeg.codec.image_width), static_cast<int>(jpeg.codec.image_height), {}};
   const std::size_t row_bytes = std::size_t{jpeg.codec.image_width} * (inks ? 4 : 3);

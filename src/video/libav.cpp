@@ -1,6 +1,7 @@
 #include "video/libav.h"
 
 #include <cstdarg>
+#include <cstring>
 #include <mutex>
 
 #include "core/error.h"
@@ -9,7 +10,14 @@
 namespace vepe::video {
 namespace {
 
+void count_error(void* object) {
+  const AVClass* type = object != nullptr ? *static_cast<AVClass**>(object) : nullptr;
+  if (type == nullptr || std::strcmp(type->class_name, "AVCodecContext") != 0) return;
+  if (void* count = static_cast<AVCodecContext*>(object)->opaque) ++*static_cast<ErrorCount*>(count);
+}
+
 void log_line(void* object, int level, const char* format, va_list arguments) {
+  if (level <= AV_LOG_ERROR) count_error(object);
   if (level > AV_LOG_WARNING || !spdlog::should_log(spdlog::level::debug)) return;
   char line[512];
   int print_prefix = 1;

@@ -2,6 +2,8 @@
 
 // Owners of libav's handles: nothing else in this folder frees one by hand.
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -66,7 +68,9 @@ class AvOptions {
 
 std::string libav_message(int error);  // the text of a negative return value
 
-// Sends libav's own messages to the log at level "debug" instead of stderr; done once per process.
+// Sends libav's own messages to the log at level "debug" instead of stderr; done once per process. Errors of a decoder whose
+// `opaque` points to an ErrorCount are counted there too: flags on frames come too late when several threads decode.
+using ErrorCount = std::atomic<std::int64_t>;
 void quiet_libav();
 
 // What libav should be asked to open for a user's source: a local path gets "file:", so that a colon in its name is

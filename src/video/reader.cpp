@@ -62,7 +62,7 @@ class PictureSequence : public VideoReader::Backend {
       frame.image = read_image(pictures_[static_cast<std::size_t>(index)]);
     } catch (const Error& error) {
       last_error_ = error;
-      ++report.frames_damaged;
+      ++report.errors;
       if (report.warning.empty()) report.warning = error.what();
       return false;
     }

@@ -41,7 +41,7 @@ struct Frame {
 // What happened besides good frames. Damage is not an exception once a frame could be decoded.
 struct ReadReport {
   std::int64_t frames_decoded = 0;  // up to here, those outside the range included
-  std::int64_t frames_damaged = 0;  // handed out, but the decoder had to conceal errors; or pictures that could not be read
+  std::int64_t errors = 0;          // complaints of the decoder, which conceals what is damaged; or pictures left out
   bool truncated = false;           // the source ends before what its header announces
   std::string warning;              // one line for the user, empty when all is well; complete after the last `read`
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -45,12 +46,11 @@ class LibavBackend : public VideoReader::Backend {
       const double pts_s = time_of(*decoded_);
       const std::int64_t index = next_index_++;
       if (!options_.range.contains(index)) continue;
-      check_image_size(static_cast<std::uint64_t>(decoded_->width), static_cast<std::uint64_t>(decoded_->height), source_);
+      check_image_size(static_cast<std::uint64_t>(decoded_->width), static_cast<std::uint64_t>(decoded_->height), kMaxImagePixels, source_);
       converter_.convert(*decoded_, orientation_of(*decoded_), frame.image);
       frame.index = index;
       frame.pts_s = pts_s;
       ++handed_out_;
-      if (decoded_->decode_error_flags != 0 || (decoded_->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++report.frames_damaged;
       return true;
     }
     finish_report();
@@ -77,6 +77,7 @@ class LibavBackend : public VideoReader::Backend {
     if (!decoder_ || avcodec_parameters_to_context(decoder_.get(), stream_->codecpar) < 0) throw Error(ErrorCode::kMemory, source_, "out of memory");
     decoder_->pkt_timebase = stream_->time_base;
     decoder_->thread_count = options_.threads;
+    decoder_->opaque = &complaints_;
     const int error = avcodec_open2(decoder_.get(), codec, nullptr);
     if (error < 0) throw Error(ErrorCode::kInput, source_, "the decoder refuses the video: " + libav_message(error), kReencode);
     packet_ = make_packet();
@@ -204,6 +205,7 @@ class LibavBackend : public VideoReader::Backend {
 
   void finish_report() {
     if (!report.warning.empty() || interrupted()) return;
+    report.errors = std::max(complaints_.load(), packets_refused_);
     const std::int64_t announced = stream_->nb_frames - packets_hidden_;
     const bool at_end = draining_ && !options_.range.is_past(next_index_);
     // Some containers count frames that are never shown, so a few missing ones prove nothing.
@@ -211,9 +213,8 @@ class LibavBackend : public VideoReader::Backend {
     if (report.truncated) {
       report.warning = source_ + ": the file ends early, after " + std::to_string(next_index_) + " frames" +
                        (announced > next_index_ ? " of " + std::to_string(announced) : "") + "; it seems to be cut off";
-    } else if (report.frames_damaged + packets_refused_ > 0) {
-      report.warning = source_ + ": damaged data: " + std::to_string(report.frames_damaged) + " frames were repaired by the decoder, " +
-                       std::to_string(packets_refused_) + " packets refused";
+    } else if (report.errors > 0) {
+      report.warning = source_ + ": damaged data: the decoder met " + std::to_string(report.errors) + " errors, some frames may look broken";
     } else if (handed_out_ == 0) {
       report.warning = source_ + ": no frame in the range; the video has " + std::to_string(next_index_) + " frames";
     }
@@ -223,6 +224,7 @@ class LibavBackend : public VideoReader::Backend {
   const ReaderOptions options_;
   std::unique_ptr<Demuxer> demuxer_;
   AVStream* stream_ = nullptr;
+  ErrorCount complaints_ = 0;  // outlives the decoder, whose threads count here
   AvCodec decoder_;
   AvPacket packet_;
   AvFrame decoded_;

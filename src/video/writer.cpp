@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "core/error.h"
@@ -48,6 +49,7 @@ void copy_padded(const Image& image, AVFrame& buffer) {
 struct VideoWriter::Backend {
   Backend(fs::path path, WriterOptions options) : path_(std::move(path)), options_(std::move(options)) {
     quiet_libav();
+    check_preset();
     if (!(options_.fps > 0) || !std::isfinite(options_.fps)) options_.fps = 25;
     temporary_ = path_;
     temporary_ += ".part-" + std::to_string(::getpid());
@@ -76,7 +78,7 @@ struct VideoWriter::Backend {
     frame->pts = std::max(static_cast<std::int64_t>(std::llround((pts_s - first_s_) * kTicksPerSecond)), last_ticks_ + 1);
     last_ticks_ = frame->pts;
     encode(frame.get());
-    if (audio_) check(audio_->copy_until(pts_s + 0.5));
+    if (audio_) check(audio_->copy_until(pts_s));
   }
 
   void close(bool whole_audio) {
@@ -123,6 +125,13 @@ struct VideoWriter::Backend {
     sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(SWS_CS_DEFAULT), 1, sws_getCoefficients(SWS_CS_ITU709), 0, 0, 1 << 16, 1 << 16);
   }
 
+  // x264 itself would print its complaint.
+  void check_preset() const {
+    static constexpr std::string_view kPresets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"};
+    if (std::find(std::begin(kPresets), std::end(kPresets), options_.preset) != std::end(kPresets)) return;
+    throw Error(ErrorCode::kUsage, "preset " + options_.preset, "x264 has no such preset", "use ultrafast, veryfast, medium or slow");
+  }
+
   void open_encoder() {
     const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
     if (codec == nullptr) throw Error(ErrorCode::kOutput, path_.string(), "libavcodec was built without x264", "install libavcodec with libx264");
@@ -146,8 +155,8 @@ struct VideoWriter::Backend {
     private_options.set("preset", options_.preset);
     const int error = avcodec_open2(encoder.get(), codec, private_options.get());
     if (error < 0) {
-      throw Error(ErrorCode::kOutput, path_.string(), "x264 refuses " + std::to_string(width_) + "x" + std::to_string(height_) + ", preset " +
-                  options_.preset + ": " + libav_message(error), "use another preset, or frames of at least 16 pixels a side");
+      throw Error(ErrorCode::kOutput, path_.string(), "x264 refuses " + std::to_string(width_) + "x" + std::to_string(height_) + ": " +
+                  libav_message(error), "use smaller frames");
     }
     check(avcodec_parameters_from_context(video_->codecpar, encoder.get()));
     video_->time_base = encoder->time_base;
