@@ -16,7 +16,7 @@ Tensor lies_in_ignore_box(const Tensor& keypoints, const Tensor& ignore, double 
   const Tensor size = at::tensor({width, height}, at::kDouble).to(keypoints.options());
   // Before training all keypoints of a pose coincide; a pixel of extent keeps the share defined.
   const Tensor low = keypoints.amin(1) * size, high = at::max(keypoints.amax(1) * size, low + 1);  // [N, 2]
-  const Tensor boxes = ignore.to(keypoints.options()).unsqueeze(0);                               // [1, I, 4]
+  const Tensor boxes = ignore.to(keypoints.options()).unsqueeze(0);                                // [1, I, 4]
   const Tensor common = (at::min(high.unsqueeze(1), boxes.slice(2, 2, 4)) - at::max(low.unsqueeze(1), boxes.slice(2, 0, 2)))
                             .clamp_min(0)
                             .prod(2);  // [N, I]

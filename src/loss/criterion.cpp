@@ -100,8 +100,7 @@ LossTerms Criterion::operator()(const model::SpatialOutput& out, const std::vect
   return terms;
 }
 
-Tensor Criterion::class_term(const Batch& batch, const Tensor& score_logit, const Tensor& keypoints,
-                             const FlatMatch& match) const {
+Tensor Criterion::class_term(const Batch& batch, const Tensor& score_logit, const Tensor& keypoints, const FlatMatch& match) const {
   const Tensor logit = at_least_float(score_logit);
   Tensor label = at::zeros_like(logit), loss;
   if (config_.class_loss == "quality") {
@@ -148,8 +147,8 @@ void Criterion::add_proposals(const Batch& batch, const model::Proposals& propos
   const auto matches = match(proposals.score_logit, proposals.keypoints, batch.truth, batch.sigmas, config_.matcher);
   const FlatMatch flat = flatten(matches, batch.truth);
   if (config_.proposal_class_weight != 0) {
-    terms.terms.emplace_back("enc_loss_cls", config_.proposal_class_weight *
-                                                 class_term(batch, proposals.score_logit, proposals.keypoints, flat));
+    terms.terms.emplace_back("enc_loss_cls",
+                             config_.proposal_class_weight * class_term(batch, proposals.score_logit, proposals.keypoints, flat));
   }
   if (config_.proposal_keypoint_weight != 0) {
     const Tensor matched = gather(proposals.keypoints, flat.image, flat.query);
@@ -176,11 +175,13 @@ void Criterion::add_pose_layer(const Batch& batch, const model::PoseLayer& layer
 void Criterion::add_heatmap(const Batch& batch, const model::SpatialOutput& out, LossTerms& terms) const {
   const Tensor& logit = out.heatmap_logit;
   const std::int64_t images = logit.size(0), height = logit.size(2), width = logit.size(3);
-  ops::expect_shape(logit, {static_cast<std::int64_t>(batch.targets.size()), batch.sigmas.size(0), -1, -1}, "criterion, heatmap_logit");
+  ops::expect_shape(logit, {static_cast<std::int64_t>(batch.targets.size()), batch.sigmas.size(0), -1, -1},
+                    "criterion, heatmap_logit");
   const Tensor target = heatmap_target(batch.targets, logit.size(1), height, width, config_.heatmap);
   Tensor background = background_cells(batch.targets, height, width, config_.heatmap.stride);
   if (out.memory.padding.defined()) {  // the branch's map is the first level of the memory
-    const Tensor real = out.memory.padding.slice(1, 0, height * width).logical_not().view({images, 1, height, width}).to(at::kFloat);
+    const Tensor real =
+        out.memory.padding.slice(1, 0, height * width).logical_not().view({images, 1, height, width}).to(at::kFloat);
     background = background.defined() ? background.to(real.device()) * real : real;
   }
   const HeatmapLoss loss = heatmap_focal(logit, target, background);

@@ -136,7 +136,8 @@ TEST(Criterion, LastLayerCostsAgreeWithTheReference) {
   for (std::int64_t b = 0; b < 2; ++b) {
     const MatchCosts costs = match_costs(layer.score_logit[b], layer.keypoints[b], truth, b, sigmas, {});
     const auto expect = [&](const Tensor& got, const char* name) {
-      const auto rows = losses.at("costs_last_layer").at("image" + std::to_string(b)).at(name).get<std::vector<std::vector<float>>>();
+      const auto rows =
+          losses.at("costs_last_layer").at("image" + std::to_string(b)).at(name).get<std::vector<std::vector<float>>>();
       for (std::size_t n = 0; n < rows.size(); ++n) {
         EXPECT_TRUE(torch::allclose(got[static_cast<std::int64_t>(n)], torch::tensor(rows[n]), 1e-4, 1e-6)) << name << " " << n;
       }
@@ -200,7 +201,10 @@ TEST(Criterion, AnEmptyBatchPaysTheClassLossAndKeepsTheGraph) {
     const RandomCase random(images);
     std::vector<Targets> targets(static_cast<std::size_t>(images), testing::random_targets(0, RandomCase::kKeypoints));
     targets[0] = {.width = 160, .height = 128};  // no tensor at all
-    const LossTerms got = Criterion(RandomCase::config())(random.out, targets, random.refine());
+    const LossTerms got = Criterion(RandomCase::config())(random.out, targets, [&](const Tensor& query_index) {
+      EXPECT_EQ(query_index.size(1), 1);  // one pose all the same, for modules that cannot take none
+      return random.refine()(query_index);
+    });
     for (const auto& [name, of_term] : values_of(got)) {
       const bool punished = name.ends_with("loss_cls") || name == "loss_hm";
       EXPECT_EQ(of_term > 0, punished) << name << " = " << of_term;
@@ -216,7 +220,8 @@ TEST(Criterion, AnEmptyBatchPaysTheClassLossAndKeepsTheGraph) {
 TEST(Criterion, AnImageWithoutPersonsAmongOthers) {
   torch::manual_seed(12);
   const RandomCase random(2);
-  const std::vector<Targets> targets{testing::random_targets(3, RandomCase::kKeypoints), testing::random_targets(0, RandomCase::kKeypoints)};
+  const std::vector<Targets> targets{testing::random_targets(3, RandomCase::kKeypoints),
+                                     testing::random_targets(0, RandomCase::kKeypoints)};
   const LossTerms got = Criterion(RandomCase::config())(random.out, targets, random.refine());
   got.total.backward();
   for (const Tensor& leaf : random.leaves) EXPECT_TRUE(leaf.grad().isfinite().all().item<bool>());
@@ -229,7 +234,8 @@ TEST(Criterion, AnImageWithoutPersonsAmongOthers) {
 TEST(Criterion, TheOrderOfPersonsDoesNotMatter) {
   torch::manual_seed(13);
   const RandomCase random(2);
-  std::vector<Targets> targets{testing::random_targets(4, RandomCase::kKeypoints), testing::random_targets(2, RandomCase::kKeypoints)};
+  std::vector<Targets> targets{testing::random_targets(4, RandomCase::kKeypoints),
+                               testing::random_targets(2, RandomCase::kKeypoints)};
   const auto before = values_of(Criterion(RandomCase::config())(random.out, targets, random.refine()));
   const Tensor order = torch::tensor({2, 0, 3, 1});
   for (Tensor* values : {&targets[0].keypoints, &targets[0].visible, &targets[0].area, &targets[0].boxes, &targets[0].track_id}) {
@@ -242,7 +248,8 @@ TEST(Criterion, TheOrderOfPersonsDoesNotMatter) {
 
 TEST(Criterion, GradientOfTheWholeLossIsTheSlope) {
   torch::manual_seed(14);
-  const std::vector<Targets> targets{testing::random_targets(2, RandomCase::kKeypoints), testing::random_targets(1, RandomCase::kKeypoints)};
+  const std::vector<Targets> targets{testing::random_targets(2, RandomCase::kKeypoints),
+                                     testing::random_targets(1, RandomCase::kKeypoints)};
   RandomCase random(2, at::kDouble);
   for (const std::string class_loss : {"focal", "quality"}) {
     CriterionConfig config = RandomCase::config();
@@ -310,7 +317,8 @@ TEST(Criterion, AuxiliaryOffKeepsOnlyTheLastLayers) {
 TEST(Criterion, RefineIsAskedForTheMatchedQueriesPaddedWithZero) {
   torch::manual_seed(17);
   const RandomCase random(2);
-  const std::vector<Targets> targets{testing::random_targets(3, RandomCase::kKeypoints), testing::random_targets(1, RandomCase::kKeypoints)};
+  const std::vector<Targets> targets{testing::random_targets(3, RandomCase::kKeypoints),
+                                     testing::random_targets(1, RandomCase::kKeypoints)};
   Tensor asked;
   const LossTerms got = Criterion(RandomCase::config())(random.out, targets, [&](const Tensor& query_index) {
     asked = query_index;
@@ -326,7 +334,8 @@ TEST(Criterion, NormalisersAreAveragedOverProcesses) {
   const RandomCase random(1);
   const std::vector<Targets> targets{testing::random_targets(2, RandomCase::kKeypoints)};
   const auto alone = values_of(Criterion(RandomCase::config())(random.out, targets, random.refine()));
-  const auto shared = values_of(Criterion(RandomCase::config(), [](double n) { return 4 * n; })(random.out, targets, random.refine()));
+  const auto shared =
+      values_of(Criterion(RandomCase::config(), [](double n) { return 4 * n; })(random.out, targets, random.refine()));
   for (const auto& [name, want] : alone) EXPECT_NEAR(shared.at(name), want / 4, 1e-5 * want) << name;
 }
 
@@ -372,7 +381,8 @@ TEST(Criterion, UnlabelledBystandersFreeAllBackgroundButNotTheMatched) {
 TEST(Criterion, ReducedPrecisionIsComputedInFloat) {
   torch::manual_seed(20);
   const RandomCase random(2, at::kBFloat16);
-  const std::vector<Targets> targets{testing::random_targets(3, RandomCase::kKeypoints), testing::random_targets(0, RandomCase::kKeypoints)};
+  const std::vector<Targets> targets{testing::random_targets(3, RandomCase::kKeypoints),
+                                     testing::random_targets(0, RandomCase::kKeypoints)};
   const LossTerms got = Criterion(RandomCase::config())(random.out, targets, random.refine());
   EXPECT_EQ(got.total.scalar_type(), at::kFloat);
   RandomCase wide = random;
@@ -414,7 +424,8 @@ TEST(CriterionConfig, IsReadFromARecipe) {
     [dense]
     enabled = true
     center = "torso"
-  )", "recipe");
+  )",
+                                             "recipe");
   CriterionConfig config;
   TableReader reader(recipe, "recipe: loss");
   read_criterion_config(reader, config);

@@ -28,10 +28,10 @@ struct DenseLossConfig {
   double center_weight = 1, kpt_regression_weight = 0.1, kpt_heatmap_weight = 1, kpt_offset_weight = 1;
   double box_size_weight = 0.1, box_offset_weight = 1;
 
-  double overlap = 0.7;   // of the Gaussians, see gaussian_radius; CenterNet's value
-  int max_radius = 16;    // of the centre's Gaussian, cells
+  double overlap = 0.7;         // of the Gaussians, see gaussian_radius; CenterNet's value
+  int max_radius = 16;          // of the centre's Gaussian, cells
   int max_keypoint_radius = 4;  // of the keypoints' Gaussians, cells
-  int offset_radius = 1;  // kpt_offset is taught in the square of this radius around a keypoint's cell
+  int offset_radius = 1;        // kpt_offset is taught in the square of this radius around a keypoint's cell
 };
 
 // Reads the sub-table [loss.dense]. Throws Error(kUsage).

@@ -79,7 +79,8 @@ TEST(DenseTargets, CenterIsAChoice) {
 
 TEST(DenseTargets, OfTwoKeypointsTheNearerOneTeachesACell) {
   Targets targets = one_person();
-  for (Tensor* values : {&targets.keypoints, &targets.visible, &targets.boxes, &targets.area}) *values = torch::cat({*values, *values});
+  for (Tensor* values : {&targets.keypoints, &targets.visible, &targets.boxes, &targets.area})
+    *values = torch::cat({*values, *values});
   targets.keypoints[1][0][0] += 3.2 / 80;  // keypoint 0 of the second person 0.8 cells to the right: (3, 4.3)
   const DenseTargets wanted = dense_targets({targets}, kKeypoints, kHeight, kWidth, {});
   const auto offset_at = [&](std::int64_t y, std::int64_t x) {
@@ -146,7 +147,8 @@ TEST(DenseLoss, IgnoreBoxesAndBystandersAreNotPunished) {
 TEST(DenseLoss, NobodyThereKeepsTheGraph) {
   const model::DenseHeads some = heads(2, [](at::IntArrayRef shape) { return torch::randn(shape).requires_grad_(true); });
   Tensor total = torch::zeros({});
-  for (const auto& [name, term] : dense_loss(some, {{.width = 80, .height = 64}, {.width = 80, .height = 64}}, {})) total = total + term;
+  for (const auto& [name, term] : dense_loss(some, {{.width = 80, .height = 64}, {.width = 80, .height = 64}}, {}))
+    total = total + term;
   total.backward();
   for (const Tensor& map : {some.center, some.kpt_regression, some.kpt_heatmap, some.kpt_offset, some.box_size, some.box_offset}) {
     ASSERT_TRUE(map.grad().defined());
@@ -169,7 +171,8 @@ TEST(DenseLoss, GradientIsTheSlope) {
   torch::manual_seed(21);
   const Targets targets = one_person();
   const model::DenseHeads fixed = heads(1, [](at::IntArrayRef shape) { return torch::randn(shape, torch::kDouble); });
-  for (Tensor model::DenseHeads::*map : {&model::DenseHeads::center, &model::DenseHeads::box_size, &model::DenseHeads::box_offset}) {
+  for (Tensor model::DenseHeads::*map :
+       {&model::DenseHeads::center, &model::DenseHeads::box_size, &model::DenseHeads::box_offset}) {
     testing::expect_gradient(
         [&](const Tensor& moved) {
           model::DenseHeads changed = fixed;

@@ -17,7 +17,7 @@ Tensor power(const Tensor& base, double exponent) { return exponent == 2 ? base.
 
 Tensor sigmoid_focal(const Tensor& logit, const Tensor& target, double alpha, double gamma) {
   const Tensor p = logit.sigmoid();
-  const Tensor miss = p + target - 2 * p * target;                       // 1 - p on 1, p on 0
+  const Tensor miss = p + target - 2 * p * target;                // 1 - p on 1, p on 0
   const Tensor balance = target * (2 * alpha - 1) + (1 - alpha);  // alpha on 1, 1 - alpha on 0
   return balance * power(miss, gamma) * cross_entropy(logit, target);
 }

@@ -29,11 +29,12 @@ Tensor instance_consistency(const Tensor& anchors, const Tensor& anchor_clip_and
   const Tensor candidates = at::cat({at_least_float(others), at_least_float(anchors)});  // [R + A, C]
   const Tensor keys = at::cat({others_clip_and_id, anchor_clip_and_id});
   const Tensor anchor_id = anchor_clip_and_id.select(1, 1), id = keys.select(1, 1);
-  const Tensor comparable = same_key(anchor_clip_and_id.select(1, 0), keys.select(1, 0)) & (anchor_id >= 0).unsqueeze(1) & (id >= 0);
+  // An anchor without id has no positive among rows with one, so it needs no check of its own.
+  const Tensor comparable = same_key(anchor_clip_and_id.select(1, 0), keys.select(1, 0)) & (id >= 0);  // [A, R + A]
   const Tensor same = same_key(anchor_id, id);
-  const Tensor negative = comparable & same.logical_not();                                    // [A, R + A]
-  const Tensor positive = (comparable & same).slice(1, 0, others.size(0));                    // [A, R]
-  const Tensor used = (positive.any(1) & negative.any(1)).nonzero().squeeze(1);               // anchors with a triplet
+  const Tensor negative = comparable & same.logical_not();                       // [A, R + A]
+  const Tensor positive = (comparable & same).slice(1, 0, others.size(0));       // [A, R]
+  const Tensor used = (positive.any(1) & negative.any(1)).nonzero().squeeze(1);  // anchors with a triplet
   if (used.size(0) == 0) return (anchors.sum() + others.sum()).to(candidates.scalar_type()) * 0;
 
   const Tensor distance = 1 - unit(at_least_float(anchors).index_select(0, used)).matmul(unit(candidates).t());

@@ -75,7 +75,7 @@ TEST(InstanceConsistency, WithoutTripletsItIsZeroWithAGraph) {
   check(none, none);
   check(torch::tensor({{0, 1}}), none);
   check(none, torch::tensor({{0, 1}}));
-  check(torch::tensor({{0, 1}}), torch::tensor({{0, 1}}));            // no negative
+  check(torch::tensor({{0, 1}}), torch::tensor({{0, 1}}));          // no negative
   check(torch::tensor({{0, 1}}), torch::tensor({{0, 2}, {0, 3}}));  // no positive
 }
 

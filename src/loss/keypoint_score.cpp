@@ -16,7 +16,8 @@ at::Tensor keypoint_score_loss(const at::Tensor& score_logits, const at::Tensor&
     const auto image = static_cast<std::int64_t>(b);
     const at::Tensor person = matches[b].person;
     const at::Tensor extent = torch::tensor({static_cast<float>(truth.width), static_cast<float>(truth.height)});
-    const at::Tensor distance = ((keypoints[image].slice(0, 0, pairs).detach() - truth.keypoints.index_select(0, person)) * extent).pow(2).sum(-1);
+    const at::Tensor distance =
+        ((keypoints[image].slice(0, 0, pairs).detach() - truth.keypoints.index_select(0, person)) * extent).pow(2).sum(-1);
     const at::Tensor spread = 2 * truth.area.index_select(0, person).unsqueeze(-1) * (2 * sigma).pow(2);
     const at::Tensor visible = truth.visible.index_select(0, person).to(torch::kFloat);  // [R, K]
     const at::Tensor label = torch::exp(-distance / spread) * visible;

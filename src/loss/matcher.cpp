@@ -38,8 +38,8 @@ MatchCosts match_costs(const Tensor& score_logit, const Tensor& keypoints, const
   MatchCosts costs;
   costs.score = (config.class_weight * class_cost(score_logit, config)).unsqueeze(1).expand({-1, to - from});
   costs.keypoints = config.keypoint_weight * keypoint_l1(poses, wanted, visible) / (2 * visible.sum(-1)).clamp_min(1);
-  costs.oks = -config.oks_weight *
-              oks(poses, wanted, visible, truth.area.slice(0, from, to), truth.size_px.slice(0, from, to), sigmas);
+  costs.oks =
+      -config.oks_weight * oks(poses, wanted, visible, truth.area.slice(0, from, to), truth.size_px.slice(0, from, to), sigmas);
   return costs;
 }
 
