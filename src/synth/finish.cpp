@@ -91,7 +91,7 @@ video::Image finish_picture(std::vector<float>& pixels, int width, int height, c
   }
   if (finish.jpeg_quality > 0) {
     const auto bytes = video::encode_jpeg(image, finish.jpeg_quality);
-    image = video::decode_jpeg(bytes, "synthetic frame");
+    image = video::decode_jpeg(bytes, "synthetic frame", std::uint64_t{1} << 28);
   }
   return image;
 }

@@ -66,12 +66,15 @@ void add_prism(Mesh& mesh, Vec3 origin, std::span<const SidePoint> outline, doub
       return vertex;
     });
     for (const double sign : {-1.0, 1.0}) {
+      const std::size_t first = mesh.vertices.size();
       add_grid(mesh, 1, 1, false, origin + middle, side, [&](int c, int r) {
         MeshVertex vertex;
         vertex.position = r ? origin + middle + Vec3{0, 0, sign * half_depth} : corner(i + c, sign * (half_depth - inset));
         vertex.u = static_cast<float>(vertex.position.x - origin.x), vertex.v = static_cast<float>(vertex.position.y);
         return vertex;
       });
+      // Flat: one normal for the whole fan.
+      for (std::size_t k = first; k < mesh.vertices.size(); ++k) mesh.vertices[k].normal = {0, 0.25, sign};
     }
   }
 }
@@ -89,7 +92,7 @@ Prop draw_car(double x, double z, Random& random) {
     for (const auto& p : points) out.push_back({p.x * mirror * k, p.y * k});
     return out;
   };
-  const Vec3 at{x, 0, z};
+  const Vec3 at{x, 0, z + 0.9 * k};
   add_prism(prop.mesh, at, outline({{-2.1, .30}, {-2.15, .62}, {-1.95, .82}, {-0.9, .92}, {1.6, .93}, {2.05, .86}, {2.12, .55}, {2.0, .28}}), 0.86 * k, 0.06, 0, 0);
   add_prism(prop.mesh, at, outline({{-1.0, .90}, {-0.25, 1.38}, {1.05, 1.42}, {1.75, .91}}), 0.76 * k, 0.12, 1, 0);
   const double centres[] = {-1.32, 1.28};
@@ -179,14 +182,15 @@ Prop draw_pole(double x, double z, Random& random) {
 }  // namespace
 
 Prop draw_occluder(double x, double z, Random random) {
-  switch (random.integer(0, 7)) {
+  switch (random.integer(0, 9)) {
     case 0: return draw_tree(x, z, random);
     case 1: return draw_sign(x, z, random);
     case 2:
     case 3: return draw_bush(x, z, random);
     case 4: return draw_car(x, z, random);
-    case 5: return draw_table(x, z, random);
-    case 6: return draw_railing(x, z, random);
+    case 5:
+    case 6: return draw_table(x, z, random);
+    case 7: return draw_railing(x, z, random);
     default: return draw_pole(x, z, random);
   }
 }

@@ -10,7 +10,7 @@ namespace {
 struct Station {
   double t, radius;
 };
-constexpr Station kArm[] = {{0.0, .060}, {0.12, .062}, {0.35, .053}, {0.7, .044}, {0.9, .041}, {1.0, .041}, {1.12, .042}, {1.3, .041}, {1.65, .033}, {2.0, .026}};
+constexpr Station kArm[] = {{0.0, .053}, {0.12, .057}, {0.35, .052}, {0.7, .044}, {0.9, .041}, {1.0, .041}, {1.12, .042}, {1.3, .041}, {1.65, .033}, {2.0, .026}};
 constexpr Station kLeg[] = {{0.0, .096}, {0.15, .094}, {0.4, .081}, {0.75, .064}, {0.92, .059}, {1.0, .058}, {1.1, .056}, {1.28, .060}, {1.45, .056}, {1.75, .039}, {2.0, .036}};
 
 // An elliptical cross-section of the trunk, in the frame of its part.
@@ -138,7 +138,7 @@ class PersonBuilder {
       limb(joints, frames, kArm, 0.0, 1.97, loose, 1.0, cloth);
     } else {
       limb(joints, frames, kArm, 0.0, 2.0, 0, 1, kMatSkin);
-      if (look_.sleeve == Sleeve::kShort) limb(joints, frames, kArm, 0.0, 0.55, loose + 0.004, 1.0, cloth);
+      if (look_.sleeve == Sleeve::kShort) limb(joints, frames, kArm, 0.0, 0.55, loose, 1.0, cloth);
       else limb(joints, frames, kArm, 0.0, 0.06, 0.008, 1.0, cloth);
     }
   }
@@ -225,7 +225,7 @@ class PersonBuilder {
       }
     } else if (look_.bag == Bag::kShoulder) {
       const Mat3& f = s_.pelvis_frame;
-      add_box(mesh_, s_.pelvis + f * Vec3{0.24 * k_, -0.06 * k_, 0.03 * k_}, f, {0.05 * k_, 0.12 * k_, 0.16 * k_}, kMatBag);
+      add_ellipsoid(mesh_, s_.pelvis + f * Vec3{0.21 * k_ * g_, -0.02 * k_, 0.02 * k_}, f, {0.055 * k_, 0.11 * k_, 0.15 * k_}, segments_, kMatBag);
     } else if (look_.bag == Bag::kHand) {
       const Vec3 grip = lerp(s_.wrist[kRight], s_.hand_tip[kRight], 0.7);
       const Mat3& f = s_.pelvis_frame;
