@@ -43,11 +43,18 @@ void check_png(Bytes file, std::uint64_t max_pixels, const std::string& where) {
   throw Error(ErrorCode::kInput, where, "truncated PNG: the data ends before the picture does", kReplace);
 }
 
+// OpenCV prints on a file that stops early; for plain rows the header tells how many bytes there have to be.
 void check_bmp(Bytes file, std::uint64_t max_pixels, const std::string& where) {
-  if (file.size() < 26) throw Error(ErrorCode::kInput, where, "truncated BMP: no header", kReplace);
+  if (file.size() < 34) throw Error(ErrorCode::kInput, where, "truncated BMP: no header", kReplace);
   if (number(file, 14, true) < 40) return;  // the old header holds 16-bit sizes, which are small enough
   const auto width = static_cast<std::int32_t>(number(file, 18, true)), height = static_cast<std::int32_t>(number(file, 22, true));
   check_image_size(static_cast<std::uint64_t>(std::max(0, width)), static_cast<std::uint64_t>(std::abs(std::int64_t{height})), max_pixels, where);
+  const std::uint64_t start = number(file, 10, true), bits = file[28] | file[29] << 8, compression = number(file, 30, true);
+  const std::uint64_t row_bytes = (static_cast<std::uint64_t>(width) * bits + 31) / 32 * 4;
+  const bool plain = compression == 0 || compression == 3;
+  if (plain && start + row_bytes * static_cast<std::uint64_t>(std::abs(std::int64_t{height})) > file.size()) {
+    throw Error(ErrorCode::kInput, where, "truncated BMP: the data ends before the picture does", kReplace);
+  }
 }
 
 // False for a container that is none of the four. JPEG is handled before.
