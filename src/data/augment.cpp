@@ -80,6 +80,14 @@ Placement place_petr(int width, int height, const AugmentParams& params) {
   return placement;
 }
 
+void move_camera(Placement& placement, const Camera& camera) {
+  const double x = 0.5 * placement.width, y = 0.5 * placement.height;
+  placement.canvas_from_image = Affine::translation(x + camera.x * placement.width, y + camera.y * placement.height) *
+                                Affine::rotation(camera.rotation) * Affine::scaling(camera.zoom, camera.zoom) *
+                                Affine::translation(-x, -y) * placement.canvas_from_image;
+  placement.area_factor *= camera.zoom * camera.zoom;
+}
+
 Colour draw_colour(const AugmentConfig& config, Random& random) {
   Colour colour;
   const double p = config.photometric;
@@ -175,6 +183,7 @@ Sample apply_augment(const Sample& sample, const AugmentParams& params) {
     case Policy::kAffine: placement = place_affine(width, height, params); break;
     case Policy::kPetr: placement = place_petr(width, height, params); break;
   }
+  if (params.policy != Policy::kNone) move_camera(placement, params.camera);
   Sample result;
   result.image_id = sample.image_id;
   result.source_width = sample.source_width, result.source_height = sample.source_height;

@@ -11,6 +11,13 @@
 
 namespace vepe::data {
 
+// A move of the finished canvas about its centre.
+struct Camera {
+  double x = 0, y = 0;       // share of the canvas
+  double rotation = 0;       // radians
+  double zoom = 1;
+};
+
 // One random draw, independent of the picture: applied to each frame of a clip it changes all of them alike.
 struct AugmentParams {
   enum class Policy { kNone, kAffine, kPetr };
@@ -26,6 +33,8 @@ struct AugmentParams {
   int short_side = 0, long_max = 0;
   int crop_short = 0, crop_low = 0, crop_high = 0;
   std::array<double, 4> crop_uniform{};      // height, width, top, left, each 0..1
+
+  Camera camera;                             // of one frame of a clip made from a still ("affine", "petr")
 
   Colour colour;
   double blur_length = 0, blur_angle = 0;    // motion

@@ -16,6 +16,8 @@ struct Batch {
   std::vector<Sample> samples;  // B; `image.pixels` is empty, everything else is as after augmentation
   std::int64_t step = 0;        // number of this batch since the start of training (or of the validation pass)
   std::int64_t epoch = 0;
+  // Clips: B is clips * frames, the frames of a clip stand together in order of time; frame `key` is the key frame.
+  int frames = 1, key = 0;
 };
 
 // Stacks pictures of any sizes; their pixels are moved out of the samples.

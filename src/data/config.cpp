@@ -15,16 +15,17 @@ void check_order(const TableReader& reader, const char* key, double low, double 
 
 DatasetConfig read_dataset_config(TableReader reader) {
   DatasetConfig config;
-  reader.read_choice("kind", config.kind, {"coco", "images"});
+  reader.read_choice("kind", config.kind, {"coco", "posetrack", "images"});
   reader.read("annotations", config.annotations);
   reader.read("images", config.images);
+  reader.read("joints", config.joints);
   reader.read("include_ids", config.include_ids);
   reader.read("exclude_ids", config.exclude_ids);
   reader.read_choice("bystanders", config.bystanders, {"auto", "labelled", "unlabelled"});
   reader.read("weight", config.weight, 0.0, 1000.0);
   reader.finish();
   if (config.images.empty()) reader.fail("images", "is missing", "give the folder of the pictures");
-  if (config.kind == "coco" && config.annotations.empty()) reader.fail("annotations", "is missing", "give a COCO keypoints file, or kind = \"images\"");
+  if (config.kind != "images" && config.annotations.empty()) reader.fail("annotations", "is missing", "give the annotation file, or kind = \"images\"");
   if (config.kind == "images" && !config.annotations.empty()) reader.fail("annotations", "is not used by kind = \"images\"", "remove it, or use kind = \"coco\"");
   return config;
 }
@@ -75,6 +76,19 @@ AugmentConfig read_augment_config(TableReader reader) {
   return config;
 }
 
+ClipConfig read_clip_config(TableReader reader) {
+  ClipConfig config;
+  reader.read("frames", config.frames, 1, 63);
+  reader.read("stride", config.stride, 1, 1000);
+  reader.read_choice("window", config.window, {"centered", "causal"});
+  reader.read("motion", config.motion, 0, 0.5);
+  reader.read("motion_rotation", config.motion_rotation, 0, 45);
+  reader.read("motion_zoom", config.motion_zoom, 0, 0.5);
+  reader.finish();
+  if (config.window == "centered" && config.frames % 2 == 0) reader.fail("frames", "is even, a centered window has a middle frame", "use an odd number");
+  return config;
+}
+
 LoaderConfig read_loader_config(TableReader reader) {
   LoaderConfig config;
   auto seed = static_cast<std::int64_t>(config.seed);
@@ -82,6 +96,7 @@ LoaderConfig read_loader_config(TableReader reader) {
   reader.read("pad_multiple", config.pad_multiple, 1, 256);
   reader.read("workers", config.workers, 0, 256);
   reader.read("queue", config.queue, 1, 1024);
+  config.clip = read_clip_config(reader.table("clip"));
   reader.read("seed", seed, 0, std::int64_t{1} << 62);
   reader.finish();
   config.seed = static_cast<std::uint64_t>(seed);

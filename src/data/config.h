@@ -10,9 +10,12 @@ namespace vepe::data {
 
 // One set of pictures. TOML: one table of the array `[[data.train]]` or `[data.validation]`.
 struct DatasetConfig {
-  std::string kind = "coco";      // "coco": annotation file + folder; "images": every picture of a folder, nobody on them
-  std::string annotations;        // COCO keypoints JSON ("coco")
+  // "coco": annotation file + folder. "posetrack": PoseTrack18 or 21 files, one a video + folder of frames. "images": every
+  // picture of a folder, nobody on them.
+  std::string kind = "coco";
+  std::string annotations;        // file ("coco", "posetrack") or folder of files ("posetrack")
   std::string images;             // folder
+  std::string joints;             // joint set to convert to ("posetrack15"); empty: that of the file
   std::string include_ids;        // text file with one image id (or file name) a line; only these are used
   std::string exclude_ids;        // the same; these are left out (hold-out split)
   std::string bystanders = "auto";  // "labelled", "unlabelled", "auto": what `info.bystanders` of the file says
@@ -57,6 +60,19 @@ struct AugmentConfig {
   std::vector<int> flip_order;                  // not a key of TOML: the loader takes it from the sets
 };
 
+// Clips for the temporal stage. One draw of augmentation holds for a whole clip.
+struct ClipConfig {
+  int frames = 1;                   // T, odd for "centered"; 1: single pictures
+  int stride = 1;                   // source frames between them
+  std::string window = "centered";  // "centered": key frame in the middle; "causal": last
+  // Stills are moved by a smooth virtual camera: largest speeds, per frame.
+  double motion = 0.02;             // share of the canvas
+  double motion_rotation = 1;       // degrees
+  double motion_zoom = 0.02;        // share of the scale
+
+  int key() const { return window == "causal" ? frames - 1 : frames / 2; }
+};
+
 struct LoaderConfig {
   int batch = 8;
   int pad_multiple = 32;
@@ -64,11 +80,13 @@ struct LoaderConfig {
   int queue = 4;                // batches made ahead
   std::uint64_t seed = 0;
   int rank = 0, world = 1;      // data-parallel training: this process takes batches rank, rank + world, ... (not TOML keys)
+  ClipConfig clip;              // TOML: a sub-table
 };
 
 // Read and `finish` a table. Keys are the names above; errors as TableReader.
 DatasetConfig read_dataset_config(TableReader reader);
 AugmentConfig read_augment_config(TableReader reader);
+ClipConfig read_clip_config(TableReader reader);
 LoaderConfig read_loader_config(TableReader reader);
 
 }  // namespace vepe::data

@@ -6,65 +6,19 @@
 #include <cctype>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <sstream>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "data/annotations.h"
 #include "formats/coco.h"
+#include "formats/posetrack.h"
 
 namespace vepe::data {
 namespace fs = std::filesystem;
 namespace {
-
-Box to_box(const formats::Box& box) {
-  return {static_cast<float>(box.x), static_cast<float>(box.y), static_cast<float>(box.x + box.width), static_cast<float>(box.y + box.height)};
-}
-
-Box clip(const Box& box, int width, int height) {
-  const auto w = static_cast<float>(width), h = static_cast<float>(height);
-  return {std::clamp(box.x0, 0.0f, w), std::clamp(box.y0, 0.0f, h), std::clamp(box.x1, 0.0f, w), std::clamp(box.y1, 0.0f, h)};
-}
-
-std::vector<Keypoint> to_keypoints(const formats::Person& person, int width, int height) {
-  std::vector<Keypoint> keypoints(person.keypoints.size());
-  for (std::size_t k = 0; k < keypoints.size(); ++k) {
-    const formats::Keypoint& from = person.keypoints[k];
-    if (!from.present || !(from.visibility > 0)) continue;
-    const double x = inside_from_file(from.x), y = inside_from_file(from.y);
-    if (x < 0 || y < 0 || x > width || y > height) continue;
-    keypoints[k] = {static_cast<float>(x), static_cast<float>(y), from.visibility > 1.5f ? 2 : 1};
-  }
-  return keypoints;
-}
-
-// A box around the keypoints for files that give none.
-Box keypoint_hull(const std::vector<Keypoint>& keypoints) {
-  Box hull{1e9f, 1e9f, -1e9f, -1e9f};
-  for (const Keypoint& keypoint : keypoints) {
-    if (keypoint.visibility == 0) continue;
-    hull = {std::min(hull.x0, keypoint.x), std::min(hull.y0, keypoint.y), std::max(hull.x1, keypoint.x), std::max(hull.y1, keypoint.y)};
-  }
-  return hull;
-}
-
-// PETR's rules (dataset.h): a person, a region to ignore, or nothing.
-void add_person(Sample& sample, const formats::Person& from) {
-  const int width = sample.image.width, height = sample.image.height;
-  Person person;
-  person.keypoints = to_keypoints(from, width, height);
-  const bool labelled = std::any_of(person.keypoints.begin(), person.keypoints.end(), [](const Keypoint& k) { return k.visibility > 0; });
-  if (!from.bbox && !labelled) return;
-  person.box = clip(from.bbox ? to_box(*from.bbox) : keypoint_hull(person.keypoints), width, height);
-  person.area = static_cast<float>(from.area ? *from.area : 0.52 * person.box.width() * person.box.height());
-  person.track_id = from.track_id.value_or(-1);
-  const bool large_enough = person.box.width() >= 1 && person.box.height() >= 1;
-  if (labelled && !from.is_crowd && large_enough && person.area > 0) {
-    sample.people.push_back(std::move(person));
-  } else if (large_enough) {
-    sample.ignore_boxes.push_back(person.box);
-  }
-}
 
 // An annotation file may come from anywhere; it must not name files outside of its folder.
 void check_file_name(const std::string& name, const std::string& annotations) {
@@ -93,15 +47,25 @@ std::string swapped(const std::string& name, const std::string& from, const std:
   return at == std::string::npos ? "" : name.substr(0, at) + to + name.substr(at + from.size());
 }
 
-void scale_labels(Sample& labels, double sx, double sy) {
-  const auto fx = static_cast<float>(sx), fy = static_cast<float>(sy);
-  const auto scale_box = [&](Box& box) { box = {box.x0 * fx, box.y0 * fy, box.x1 * fx, box.y1 * fy}; };
-  for (Person& person : labels.people) {
-    for (Keypoint& keypoint : person.keypoints) keypoint.x *= fx, keypoint.y *= fy;
-    scale_box(person.box);
-    person.area *= fx * fy;
+void require_folder(const std::string& path, const std::string& remedy) {
+  if (!fs::is_directory(path)) throw Error(ErrorCode::kInput, path, "is not a folder", remedy);
+}
+
+// One sequence a file; a folder of them in the order of their names.
+std::vector<fs::path> json_files(const std::string& path) {
+  if (!fs::is_directory(path)) return {path};
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& file : fs::directory_iterator(path)) {
+    if (file.path().extension() == ".json") files.push_back(file.path());
   }
-  for (Box& box : labels.ignore_boxes) scale_box(box);
+  std::sort(files.begin(), files.end());
+  if (files.empty()) throw Error(ErrorCode::kInput, path, "holds no .json files", "give the folder of PoseTrack annotations");
+  return files;
+}
+
+// A still picture made into a clip: each person is its own track.
+void number_people(Sample& sample) {
+  for (std::size_t i = 0; i < sample.people.size(); ++i) sample.people[i].track_id = static_cast<std::int64_t>(i);
 }
 
 }  // namespace
@@ -109,10 +73,12 @@ void scale_labels(Sample& labels, double sx, double sy) {
 Dataset::Dataset(const DatasetConfig& config) {
   if (config.kind == "coco") {
     read_coco(config);
+  } else if (config.kind == "posetrack") {
+    read_posetrack(config);
   } else if (config.kind == "images") {
     read_folder(config);
   } else {
-    throw Error(ErrorCode::kUsage, "data set", "unknown kind \"" + config.kind + "\"", "use coco or images");
+    throw Error(ErrorCode::kUsage, "data set", "unknown kind \"" + config.kind + "\"", "use coco, posetrack or images");
   }
   select(config);
 }
@@ -120,37 +86,65 @@ Dataset::Dataset(const DatasetConfig& config) {
 void Dataset::read_coco(const DatasetConfig& config) {
   name_ = config.annotations;
   const formats::CocoDataset coco = formats::read_coco(config.annotations);
-  if (!fs::is_directory(config.images)) {
-    throw Error(ErrorCode::kInput, config.images, "is not a folder of pictures", "set images to the folder that holds the files of " + name_);
-  }
-  keypoint_names_ = coco.poses.joint_names;
+  require_folder(config.images, "set images to the folder that holds the files of " + name_);
+  const JointConversion convert(coco.poses.joint_names, config.joints, name_);
+  keypoint_names_ = convert.names();
   const bool unlabelled = config.bystanders == "unlabelled" || (config.bystanders == "auto" && coco.bystanders.starts_with("unlabelled"));
   for (const formats::Frame& frame : coco.poses.frames) {
-    check_file_name(frame.file_name, name_);
-    Entry entry{(fs::path(config.images) / frame.file_name).string(), {}};
-    entry.labels.image_id = frame.image_id;
-    entry.labels.unlabelled_bystanders = unlabelled || frame.labels == "keypoint persons only";
-    entry.labels.image.width = frame.width, entry.labels.image.height = frame.height;
-    if (frame.width <= 0 || frame.height <= 0) {
-      const video::Image image = video::read_image(entry.file);
-      entry.labels.image.width = image.width, entry.labels.image.height = image.height;
-    }
-    for (const formats::Person& person : frame.persons) add_person(entry.labels, person);
-    entries_.push_back(std::move(entry));
+    keys_.push_back(entries_.size());
+    Entry& entry = add_frame(config, frame, convert);
+    entry.labels.unlabelled_bystanders = unlabelled || (config.bystanders == "auto" && frame.labels == "keypoint persons only");
   }
   if (entries_.empty()) throw Error(ErrorCode::kInput, name_, "lists no pictures", "use an annotation file with images");
 }
 
+void Dataset::read_posetrack(const DatasetConfig& config) {
+  name_ = config.annotations;
+  require_folder(config.images, "set images to the folder below which the frames of " + name_ + " lie");
+  for (const fs::path& file : json_files(config.annotations)) {
+    const formats::Sequence sequence = formats::read_posetrack(file, formats::PoseTrackLayout::kPoseTrack18);
+    const JointConversion convert(sequence.joint_names, config.joints, file.string());
+    if (keypoint_names_.empty()) keypoint_names_ = convert.names();
+    if (convert.names() != keypoint_names_) {
+      throw Error(ErrorCode::kInput, file.string(), "has other joints than the sequences before it", "set joints = \"posetrack15\"");
+    }
+    const std::size_t first = entries_.size(), last = first + sequence.frames.size() - 1;
+    for (const formats::Frame& frame : sequence.frames) {
+      const std::size_t position = entries_.size();
+      Entry& entry = add_frame(config, frame, convert);
+      entry.sequence = sequence.name, entry.first = first, entry.last = last;
+      if (frame.labeled() && !entry.labels.people.empty()) keys_.push_back(position);
+    }
+  }
+  if (keys_.empty()) throw Error(ErrorCode::kInput, name_, "has no labelled frame with a person", "give PoseTrack18 annotations with keypoints");
+}
+
+Dataset::Entry& Dataset::add_frame(const DatasetConfig& config, const formats::Frame& frame, const JointConversion& convert) {
+  check_file_name(frame.file_name, name_);
+  Entry entry{.file = (fs::path(config.images) / frame.file_name).string()};
+  entry.first = entry.last = entries_.size();
+  entry.labels.image_id = frame.image_id;
+  entry.labels.image.width = frame.width, entry.labels.image.height = frame.height;
+  if (frame.width <= 0 || frame.height <= 0) {
+    const video::Image image = video::read_image(entry.file);
+    entry.labels.image.width = image.width, entry.labels.image.height = image.height;
+  }
+  entry.labels.unlabelled_bystanders = config.bystanders == "unlabelled" || !frame.labeled();
+  add_annotations(entry.labels, frame, convert);
+  return entries_.emplace_back(std::move(entry));
+}
+
 void Dataset::read_folder(const DatasetConfig& config) {
   name_ = config.images;
-  if (!fs::is_directory(config.images)) throw Error(ErrorCode::kInput, config.images, "is not a folder", "set images to a folder of pictures");
+  require_folder(config.images, "set images to a folder of pictures");
   std::vector<fs::path> files;
   for (const fs::directory_entry& file : fs::directory_iterator(config.images)) {
     if (is_picture(file.path())) files.push_back(file.path());
   }
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) {
-    Entry entry{file.string(), {}};
+    Entry entry{.file = file.string(), .first = entries_.size(), .last = entries_.size()};
+    keys_.push_back(entries_.size());
     entry.labels.image_id = id_from_name(file.stem().string(), static_cast<std::int64_t>(entries_.size()));
     // Sizes are not known before decoding: the loader groups such pictures with the landscape ones.
     entry.labels.unlabelled_bystanders = config.bystanders == "unlabelled";
@@ -162,24 +156,40 @@ void Dataset::read_folder(const DatasetConfig& config) {
 void Dataset::select(const DatasetConfig& config) {
   const auto in_list = [](const Entry& entry, const std::set<std::string>& list) {
     const fs::path path(entry.file);
-    return list.contains(std::to_string(entry.labels.image_id)) || list.contains(path.filename().string()) || list.contains(path.stem().string());
+    return list.contains(entry.sequence) || list.contains(std::to_string(entry.labels.image_id)) || list.contains(path.filename().string()) || list.contains(path.stem().string());
   };
   const auto apply = [&](const std::string& file, bool keep) {
     if (file.empty()) return;
     const std::vector<std::string> lines = read_id_list(file);
     const std::set<std::string> list(lines.begin(), lines.end());
-    const std::size_t before = entries_.size();
-    std::erase_if(entries_, [&](const Entry& entry) { return in_list(entry, list) != keep; });
-    const bool nothing_named = keep ? entries_.empty() : entries_.size() == before;
+    const std::size_t before = keys_.size();
+    std::erase_if(keys_, [&](std::size_t key) { return in_list(entries_[key], list) != keep; });
+    const bool nothing_named = keep ? keys_.empty() : keys_.size() == before;
     if (nothing_named) throw Error(ErrorCode::kUsage, file, "names no picture of " + name_, "use the list that belongs to this set");
-    if (entries_.empty()) throw Error(ErrorCode::kUsage, file, "leaves no picture of " + name_, "use a shorter list");
+    if (keys_.empty()) throw Error(ErrorCode::kUsage, file, "leaves no picture of " + name_, "use a shorter list");
   };
   apply(config.include_ids, true);
   apply(config.exclude_ids, false);
 }
 
-Sample Dataset::load(std::size_t index) const {
-  const Entry& entry = entries_.at(index);
+Sample Dataset::load(std::size_t index) const { return load_entry(entries_[keys_.at(index)]); }
+
+std::vector<Sample> Dataset::load_clip(std::size_t index, const std::vector<int>& offsets) const {
+  const std::size_t key = keys_.at(index);
+  const auto first = static_cast<std::int64_t>(entries_[key].first), last = static_cast<std::int64_t>(entries_[key].last);
+  std::map<std::int64_t, Sample> loaded;
+  std::vector<Sample> frames;
+  for (const int offset : offsets) {
+    const std::int64_t position = std::clamp(static_cast<std::int64_t>(key) + offset, first, last);
+    auto found = loaded.find(position);
+    if (found == loaded.end()) found = loaded.emplace(position, load_entry(entries_[static_cast<std::size_t>(position)])).first;
+    frames.push_back(found->second);
+    if (first == last) number_people(frames.back());
+  }
+  return frames;
+}
+
+Sample Dataset::load_entry(const Entry& entry) const {
   Sample sample = entry.labels;
   const int width = sample.image.width, height = sample.image.height;
   sample.image = video::read_image(entry.file);

@@ -91,7 +91,7 @@ TEST(Dataset, KnowsWhoseBystandersAreUnlabelled) {
   const std::string person = annotation(kGood, "2,3,10,12");
   EXPECT_FALSE(Dataset(coco(one_image(folder, person), folder / ".")).labels(0).unlabelled_bystanders);
   EXPECT_TRUE(Dataset(coco(one_image(folder, person, R"(, "labels": "keypoint persons only")"), folder / ".")).labels(0).unlabelled_bystanders);
-  const std::string path = one_image(folder, person, "", R"("info": {"bystanders": "unlabelled"}, )");
+  const std::string path = one_image(folder, person, R"(, "neck": null, "head_top": [3, 4])", R"("info": {"bystanders": "unlabelled"}, )");
   EXPECT_TRUE(Dataset(coco(path, folder / ".")).labels(0).unlabelled_bystanders);
   DatasetConfig config = coco(path, folder / ".");
   config.bystanders = "labelled";

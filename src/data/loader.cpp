@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "data/clips.h"
 
 namespace vepe::data {
 namespace {
@@ -26,6 +27,7 @@ void check_config(const LoaderConfig& config, const AugmentConfig& augment) {
       config.rank >= config.world || augment.long_sides.empty()) {
     throw Error(ErrorCode::kUsage, "loader", "batch, pad_multiple, queue, world, rank or long_sides is out of range", "use positive numbers");
   }
+  if (config.clip.frames > 1 && augment.mosaic > 0) throw Error(ErrorCode::kUsage, "loader", "a mosaic cannot be made of clips", "set mosaic = 0");
 }
 
 }  // namespace
@@ -102,6 +104,30 @@ struct Loader::State {
     return sample;
   }
 
+  // T frames under one draw. Still pictures are moved by a virtual camera in training.
+  std::vector<Sample> make_clip(PlanItem item, Random random, int long_side) const {
+    constexpr int kAttempts = 10;
+    const std::vector<int> offsets = clip_offsets(config.clip);
+    std::vector<Sample> clip;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const Dataset& set = *sets[item.dataset].dataset;
+      const std::vector<Sample> frames = set.load_clip(item.index, offsets);
+      const AugmentParams params = draw_augment(augment, random, long_side);
+      const std::vector<Camera> path = draw_camera_path(config.clip, random);
+      clip = apply_augment(frames, params, set.is_video(item.index) || !training() ? std::vector<Camera>{} : path);
+      const auto key = static_cast<std::size_t>(config.clip.key());
+      if (!training() || frames[key].people.empty() || !clip[key].people.empty()) break;
+      item = any_of(item.dataset, random);
+    }
+    return clip;
+  }
+
+  std::vector<Sample> make_samples(const PlanItem& item, Random random, int long_side) const {
+    if (config.clip.frames > 1) return make_clip(item, random, long_side);
+    if (training()) return {make_sample(item, random, long_side)};
+    return {apply_augment(load(item), draw_augment(augment, random, long_side))};
+  }
+
   Batch make(std::int64_t step) {
     const std::int64_t epoch = step / per_epoch, number = step % per_epoch;
     const std::int64_t global = training() ? number * config.world + config.rank : number;
@@ -114,11 +140,12 @@ struct Loader::State {
     std::vector<Sample> samples;
     for (std::size_t i = 0; i < items.size(); ++i) {
       Random random(config.seed, static_cast<std::uint64_t>(epoch), 2 * (position + i) + 1);
-      samples.push_back(training() ? make_sample(items[i], random, long_side) : apply_augment(load(items[i]), draw_augment(augment, random, long_side)));
+      for (Sample& sample : make_samples(items[i], random, long_side)) samples.push_back(std::move(sample));
     }
     Batch batch = collate(std::move(samples), config.pad_multiple);
     batch.step = step;
     batch.epoch = epoch;
+    batch.frames = config.clip.frames, batch.key = config.clip.key();
     return batch;
   }
 
