@@ -1,6 +1,9 @@
 #include "video/writer.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 
 #include "video/libav.h"
@@ -230,6 +233,30 @@ TEST(Writer, OutputThatCannotBeWrittenIsAnError) {
     writer.write(gradient(64, 48, 0), 0);
     writer.close();
   });
+}
+
+// A disk that fills up, played by the limit of the process on file sizes.
+TEST(Writer, DiskThatFillsUpIsAnErrorAndLeavesNothing) {
+  TemporaryFolder folder;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{20000, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string line = error_line(ErrorCode::kOutput, [&] {
+    VideoWriter writer(folder / "full.mp4", {.crf = 1});
+    Image noise = gradient(160, 120, 0);
+    std::uint32_t state = 1;
+    for (int i = 0; i < 200; ++i) {
+      for (std::uint8_t& value : noise.pixels) value = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+      writer.write(noise, i / 25.0);
+    }
+    writer.close();
+  });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_NE(line.find("full.mp4"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 }  // namespace
