@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 
+#include <malloc.h>
+
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -43,6 +45,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Tensors come and go by the megabyte: keep their pages instead of giving them back to the kernel each time.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   vepe::install_interrupt_handler();
   try {
     vepe::set_log_level("info");
@@ -52,6 +57,10 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return report(vepe::Error(vepe::ErrorCode::kMemory, "", "out of memory", "use a smaller input, batch or model"));
   } catch (const std::exception& error) {
-    return report(vepe::Error(vepe::ErrorCode::kInput, "", std::string("unexpected: ") + error.what(), "run with --log-level debug and report it"));
+    // LibTorch's messages carry a stack after the first sentence.
+    const std::string text = error.what();
+    spdlog::debug("{}", text);
+    return report(vepe::Error(vepe::ErrorCode::kInput, "", "unexpected: " + text.substr(0, text.find("Exception raised from")),
+                              "run with --log-level debug and report it"));
   }
 }

@@ -29,8 +29,21 @@ torch::nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, s
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).groups(groups).bias(bias));
 }
 
-// In place: the convolution before it does not need its own output for the backward pass.
-Tensor clip6(Tensor x) { return at::hardtanh_(x, 0, 6); }
+// ReLU6 in place with a backward pass from its output, which bf16 needs (LibTorch has none for its own ReLU6 there).
+// The convolution before it does not need its output for the backward pass.
+struct Relu6 : torch::autograd::Function<Relu6> {
+  static Tensor forward(torch::autograd::AutogradContext* context, Tensor x) {
+    at::hardtanh_(x, 0, 6);
+    context->mark_dirty({x});
+    context->save_for_backward({x});
+    return x;
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context, torch::autograd::tensor_list gradients) {
+    const Tensor output = context->get_saved_variables()[0];
+    return {at::threshold_backward(gradients[0], output, 0).masked_fill_(output.ge(6), 0)};
+  }
+};
+Tensor clip6(Tensor x) { return x.requires_grad() && at::GradMode::is_enabled() ? Relu6::apply(x) : at::hardtanh_(x, 0, 6); }
 Tensor rectify(Tensor x) { return at::relu_(x); }
 
 // Doubles a map with bilinear interpolation at half-pixel centres.

@@ -8,11 +8,11 @@
 namespace vepe::train {
 namespace {
 
-double rate_of(const std::string& name, const OptimizerConfig& config) {
-  for (const ParameterGroup& group : config.groups) {
-    if (name.find(group.match) != std::string::npos) return group.lr;
-  }
-  return 1;
+// The first group that a parameter belongs to; groups.size() for the rest.
+std::size_t group_of(const std::string& name, const OptimizerConfig& config) {
+  std::size_t group = 0;
+  while (group < config.groups.size() && name.find(config.groups[group].match) == std::string::npos) ++group;
+  return group;
 }
 
 }  // namespace
@@ -20,11 +20,12 @@ double rate_of(const std::string& name, const OptimizerConfig& config) {
 Optimizer::Optimizer(torch::nn::Module& module, const OptimizerConfig& config) : config_(config) {
   for (auto& item : module.named_parameters()) {
     torch::Tensor& parameter = item.value();
-    const double rate = rate_of(item.key(), config);
+    const std::size_t group = group_of(item.key(), config);
+    const double rate = group < config.groups.size() ? config.groups[group].lr : 1;
     if (rate == 0) parameter.set_requires_grad(false);
     if (!parameter.requires_grad()) continue;
     items_.push_back({item.key(), parameter, torch::zeros_like(parameter), torch::zeros_like(parameter), rate,
-                      parameter.dim() > 1 ? config.weight_decay : 0.0});
+                      parameter.dim() > 1 ? config.weight_decay : 0.0, config.clip_each_group ? group : 0});
   }
   if (items_.empty()) throw Error(ErrorCode::kUsage, "optimizer.group", "freezes every parameter", "give some group a rate above 0");
 }
@@ -32,22 +33,28 @@ Optimizer::Optimizer(torch::nn::Module& module, const OptimizerConfig& config) :
 // AdamW (Loshchilov and Hutter): decoupled weight decay, bias-corrected moments.
 double Optimizer::step(double factor) {
   torch::NoGradGuard no_grad;
-  double square = 0;
+  std::vector<double> squares(config_.groups.size() + 1, 0.0);
   for (const Item& item : items_) {
-    if (item.parameter.grad().defined()) square += item.parameter.grad().pow(2).sum(torch::kDouble).item<double>();
+    if (item.parameter.grad().defined()) squares[item.group] += item.parameter.grad().pow(2).sum(torch::kDouble).item<double>();
+  }
+  double square = 0;
+  std::vector<double> clip;
+  for (const double part : squares) {
+    square += part;
+    const double norm = std::sqrt(part);
+    clip.push_back(config_.clip > 0 && norm > config_.clip ? config_.clip / (norm + 1e-6) : 1);
   }
   const double norm = std::sqrt(square);
   if (!std::isfinite(norm)) {
     zero_grad();
     return norm;  // the caller decides; the weights are untouched
   }
-  const double clip = config_.clip > 0 && norm > config_.clip ? config_.clip / (norm + 1e-6) : 1;
   ++steps_;
   const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
   for (Item& item : items_) {
     if (!item.parameter.grad().defined()) continue;
-    const torch::Tensor gradient = item.parameter.grad() * clip;
+    const torch::Tensor gradient = item.parameter.grad() * clip[item.group];
     const double lr = config_.lr * item.rate * factor;
     item.exp_avg.mul_(config_.beta1).add_(gradient, 1 - config_.beta1);
     item.exp_avg_sq.mul_(config_.beta2).addcmul_(gradient, gradient, 1 - config_.beta2);

@@ -28,6 +28,7 @@ class Optimizer {
     torch::Tensor parameter, exp_avg, exp_avg_sq;
     double rate;   // relative to the base rate
     double decay;  // biases and norms are not decayed
+    std::size_t group;  // of those that are clipped together
   };
   OptimizerConfig config_;
   std::vector<Item> items_;

@@ -43,6 +43,7 @@ void read_optimizer(const toml::table& table, const std::string& name, Optimizer
   reader.read("beta1", config.beta1, 0.0, 0.99999);
   reader.read("beta2", config.beta2, 0.0, 0.99999);
   reader.read("clip", config.clip, 0.0, 1e6);
+  reader.read("clip_each_group", config.clip_each_group);
   reader.read("accumulate", config.accumulate, 1, 4096);
   reader.finish();
   for (const toml::table* group : tables_of(table, "group", reader)) {

@@ -22,7 +22,9 @@ struct OptimizerConfig {            // [optimizer], AdamW
   double lr = 2e-4;
   double weight_decay = 1e-4;
   double beta1 = 0.9, beta2 = 0.999;
-  double clip = 0.1;                // largest norm of the whole gradient; 0 does not clip
+  double clip = 0.1;                // largest norm of the gradient; 0 does not clip
+  bool clip_each_group = false;     // clip every parameter group by its own norm instead of all by one (PETR): a trunk
+                                    // without norms has gradients thousands of times those of the decoder
   int accumulate = 1;               // batches per optimiser step
   std::vector<ParameterGroup> groups;  // [[optimizer.group]]
 };
