@@ -3,12 +3,16 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <ATen/core/Tensor.h>
 
 #include "checkpoint/torch_file.h"
 
 namespace vepe::checkpoint {
+
+// Before the names of the backbone in ours and in OpenMMLab's detectors.
+inline constexpr std::string_view kBackbonePrefix = "backbone.";
 
 using TensorMap = std::map<std::string, TorchTensor>;
 

@@ -18,7 +18,7 @@ namespace vepe::checkpoint {
 namespace {
 
 constexpr std::size_t kShownDifferences = 5;
-constexpr std::string_view kBackbone = "backbone.", kHead = "bbox_head.", kParallel = "module.";
+constexpr std::string_view kHead = "bbox_head.", kParallel = "module.";
 
 // A checkpoint's tensors sorted into parts, under our names.
 struct Parts {
@@ -52,7 +52,7 @@ TensorMap without_parallel_prefix(TensorMap names) {
 
 Parts sort_into_parts(const TensorMap& names, const std::string& file, ImportReport& report) {
   Parts parts;
-  const bool petr = any_starts_with(names, kHead), prefixed = petr || any_starts_with(names, kBackbone);
+  const bool petr = any_starts_with(names, kHead), prefixed = petr || any_starts_with(names, kBackbonePrefix);
   const int decoder_layers = count_children(names, "bbox_head.transformer.decoder.layers.");
   TensorMap backbone;
   for (const auto& [name, tensor] : names) {
@@ -60,8 +60,8 @@ Parts sort_into_parts(const TensorMap& names, const std::string& file, ImportRep
       report.ignored.push_back(name);
     } else if (!prefixed) {
       backbone.emplace(name, tensor);
-    } else if (name.starts_with(kBackbone)) {
-      backbone.emplace(name.substr(kBackbone.size()), tensor);
+    } else if (name.starts_with(kBackbonePrefix)) {
+      backbone.emplace(name.substr(kBackbonePrefix.size()), tensor);
     } else if (const auto ours = petr ? petr_name_from_public(name, decoder_layers) : std::nullopt) {
       parts.petr.emplace(*ours, tensor);
       parts.public_names[*ours] = name;
@@ -80,7 +80,7 @@ Parts sort_into_parts(const TensorMap& names, const std::string& file, ImportRep
   for (const auto& [name, tensor] : backbone) {
     const std::string ours = backbone_name_from_public(name, parts.naming);
     parts.backbone.emplace(ours, tensor);
-    parts.public_names[std::string(kBackbone) + ours] = prefixed ? std::string(kBackbone) + name : name;
+    parts.public_names[std::string(kBackbonePrefix) + ours] = prefixed ? std::string(kBackbonePrefix) + name : name;
   }
   return parts;
 }
@@ -127,7 +127,7 @@ class Conversion {
   // The tensor as the model wants it; `name` is ours.
   at::Tensor convert(const std::string& name, const TorchTensor& source, at::IntArrayRef wanted) const {
     at::Tensor tensor = copy_of(source);
-    if (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbone) && merges_patches(name.substr(kBackbone.size()))) {
+    if (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbonePrefix) && merges_patches(name.substr(kBackbonePrefix.size()))) {
       tensor = official_from_mm_order(tensor.to(torch::kFloat));
     }
     if (joint_weights_.defined() && depends_on_joints(name)) tensor = cut_joints(name, tensor.to(torch::kFloat), joint_weights_);
@@ -137,7 +137,7 @@ class Conversion {
 
   bool changes(const std::string& name) const {
     return name == "pose_decoder.query_embedding" || (joint_weights_.defined() && depends_on_joints(name)) ||
-           (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbone) && merges_patches(name.substr(kBackbone.size())));
+           (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbonePrefix) && merges_patches(name.substr(kBackbonePrefix.size())));
   }
 
  private:
@@ -159,8 +159,8 @@ class Conversion {
 
 // Tensors that a checkpoint of this kind does not hold, so that fresh numbers are no sign of a half-fitting file.
 bool may_be_initialised(const std::string& name, const Parts& parts) {
-  if (!name.starts_with(kBackbone)) return parts.petr.empty();
-  const std::string inner = name.substr(kBackbone.size());
+  if (!name.starts_with(kBackbonePrefix)) return parts.petr.empty();
+  const std::string inner = name.substr(kBackbonePrefix.size());
   if (parts.guess.type.starts_with("swin")) {
     // Classification weights have none of the norms of the outputs; a detector's have all of them.
     return parts.petr.empty() && inner.starts_with("norm") && !any_starts_with(parts.backbone, "norm1.");
@@ -217,9 +217,9 @@ ImportedModel import_checkpoint(const TorchFile& file, const ImportOptions& opti
   std::vector<std::string> differences;
   std::set<std::string> used;
   for (auto& [name, target] : model::state_of(*result.model)) {
-    const bool in_backbone = name.starts_with(kBackbone);
+    const bool in_backbone = name.starts_with(kBackbonePrefix);
     const TensorMap& part = in_backbone ? parts.backbone : parts.petr;
-    const auto source = part.find(in_backbone ? name.substr(kBackbone.size()) : name);
+    const auto source = part.find(in_backbone ? name.substr(kBackbonePrefix.size()) : name);
     if (source != part.end()) {
       at::Tensor writable = target;
       copy_into(writable, name, source->second, conversion, differences);
