@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <memory>
+#include <numeric>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <hwy/aligned_allocator.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/error.h"
@@ -17,7 +18,6 @@
 namespace vepe::ops {
 namespace {
 
-constexpr std::int64_t kQueriesPerTask = 64;
 constexpr std::int64_t kMaxLevelSide = std::int64_t{1} << 24;  // sides are held as float
 
 // Checks every argument against the others; after this the kernels may trust all indices.
@@ -51,88 +51,85 @@ DeformAttnSizes checked_sizes(const at::Tensor& value, const LevelShapes& shapes
   return sizes;
 }
 
-// A copy of the values in which each head's rows lie together, padded with zeros to whole vectors: neighbouring cells
-// share cache lines, and a head's levels fit the cache. Worth its price when every row is read several times.
-struct PackedValue {
-  at::Tensor rows;  // [B, M, S, R]
-  std::int64_t row_channels = 0;
-};
-
 std::int64_t padded_channels(std::int64_t channels) {
   const std::int64_t lanes = channels > 8 ? 16 : channels > 4 ? 8 : 4;
   return (channels + lanes - 1) / lanes * lanes;
 }
 
-bool worth_packing(const DeformAttnSizes& sizes) { return sizes.queries * sizes.points_per_head() >= 4 * sizes.tokens; }
-
-template <typename T>
-PackedValue pack(const DeformAttnSizes& sizes, const at::Tensor& value, const T* from) {
-  PackedValue packed;
-  packed.row_channels = padded_channels(sizes.channels);
-  packed.rows = at::empty({sizes.batch, sizes.heads, sizes.tokens, packed.row_channels}, value.options());
-  T* to = static_cast<T*>(packed.rows.data_ptr());
-  const std::int64_t row = packed.row_channels, channels = sizes.channels, heads = sizes.heads, tokens = sizes.tokens;
-  at::parallel_for(0, sizes.batch * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const T* source = from + (i / heads * tokens * heads + i % heads) * channels;
-      T* target = to + i * tokens * row;
-      for (std::int64_t s = 0; s < tokens; ++s, source += heads * channels, target += row) {
-        std::memcpy(target, source, static_cast<std::size_t>(channels) * sizeof(T));
-        std::fill(target + channels, target + row, T(0));
-      }
-    }
-  });
-  return packed;
-}
-
-// What the kernel needs of one head, apart from values and outputs.
-struct HeadPlan {
+// How a call reads values: in place, or packed, one head at a time into a buffer of the thread, in which the rows lie
+// together and are padded with zeros to whole vectors. There, neighbouring cells share cache lines and a head's levels
+// nearly fit the cache; it is worth its price when every row is read several times.
+struct Layout {
   const DeformAttnSizes& sizes;
-  const DeformAttnPoints& points;
-  const float* locations;
-  const float* weights;
-  bool packed;
+  bool packed = sizes.queries * sizes.points_per_head() >= 4 * sizes.tokens;
+  std::int64_t row_channels = packed ? padded_channels(sizes.channels) : sizes.channels;
+  std::int64_t token_stride = packed ? row_channels : sizes.channels * sizes.heads;
 
-  std::int64_t row_channels() const { return packed ? padded_channels(sizes.channels) : sizes.channels; }
-  std::int64_t token_stride() const { return packed ? row_channels() : sizes.channels * sizes.heads; }
-
-  // Offsets of head m of batch item b into values, into points, and into outputs.
-  std::int64_t value_offset(std::int64_t b, std::int64_t m) const {
-    return packed ? (b * sizes.heads + m) * sizes.tokens * row_channels() : (b * sizes.tokens * sizes.heads + m) * sizes.channels;
+  explicit Layout(const DeformAttnSizes& sizes) : sizes(sizes) {
+    if (sizes.tokens > std::numeric_limits<std::int32_t>::max() / token_stride) {
+      throw Error(ErrorCode::kUsage, "deform_attn value", fmt::format("{} tokens of {} elements are too many", sizes.tokens, token_stride));
+    }
   }
-  std::int64_t row(std::int64_t b, std::int64_t m) const { return b * sizes.queries * sizes.heads + m; }
-
-  DeformAttnHead head(std::int64_t b, std::int64_t m, std::int64_t query_begin, std::int64_t query_end) const {
-    const std::int64_t first = row(b, m) * sizes.points_per_head();
-    return {&points, sizes.channels, row_channels(), token_stride(), sizes.heads, query_begin, query_end, locations + 2 * first, weights + first};
+  std::size_t packed_size() const { return static_cast<std::size_t>(sizes.tokens * row_channels); }
+  // Head i = b * M + m within [B, S, M, D], and its first row within [B, N, M].
+  std::int64_t value_start(std::int64_t i) const {
+    return (i / sizes.heads * sizes.tokens * sizes.heads + i % sizes.heads) * sizes.channels;
   }
+  std::int64_t query_row(std::int64_t i) const { return i / sizes.heads * sizes.queries * sizes.heads + i % sizes.heads; }
 };
 
-void check_offsets(const DeformAttnSizes& sizes) {
-  const std::int64_t widest = sizes.heads * padded_channels(sizes.channels);
-  if (sizes.tokens > std::numeric_limits<std::int32_t>::max() / std::max<std::int64_t>(widest, 1)) {
-    throw Error(ErrorCode::kUsage, "deform_attn value", fmt::format("{} tokens of {} channels are too many", sizes.tokens, widest));
+// The values of one head after another, packed if the layout says so.
+template <typename T>
+class HeadValues {
+ public:
+  HeadValues(const Layout& layout, const T* value) : layout_(layout), value_(value) {
+    if (layout.packed) buffer_ = hwy::AllocateAligned<T>(layout.packed_size());
   }
+
+  const T* rows(std::int64_t i) {
+    const T* from = value_ + layout_.value_start(i);
+    if (!layout_.packed) return from;
+    if (i != held_) pack(from);
+    held_ = i;
+    return buffer_.get();
+  }
+
+ private:
+  void pack(const T* from) {
+    const std::int64_t channels = layout_.sizes.channels, stride = channels * layout_.sizes.heads, row = layout_.row_channels;
+    T* to = buffer_.get();
+    for (std::int64_t s = 0; s < layout_.sizes.tokens; ++s, from += stride, to += row) {
+      std::memcpy(to, from, static_cast<std::size_t>(channels) * sizeof(T));
+      std::fill(to + channels, to + row, T(0));
+    }
+  }
+
+  const Layout& layout_;
+  const T* value_;
+  hwy::AlignedFreeUniquePtr<T[]> buffer_;
+  std::int64_t held_ = -1;
+};
+
+DeformAttnHead head_of(const Layout& layout, const DeformAttnPoints& points, std::int64_t i, const float* locations, const float* weights) {
+  const std::int64_t first = layout.query_row(i) * layout.sizes.points_per_head();
+  return {&points, layout.sizes.channels, layout.row_channels, layout.token_stride, layout.sizes.heads, 0, layout.sizes.queries,
+          locations + 2 * first, weights + first};
 }
 
 template <typename T>
-void forward_rows(const DeformAttnSizes& sizes, const at::Tensor& value, const float* locations, const float* weights, float* output) {
+void forward_heads(const DeformAttnSizes& sizes, const T* value, const float* locations, const float* weights, float* output) {
   const DeformAttnPoints points(sizes);
-  const T* rows = static_cast<const T*>(value.data_ptr());
-  PackedValue packed;
-  const HeadPlan plan{sizes, points, locations, weights, worth_packing(sizes)};
-  if (plan.packed) {
-    packed = pack<T>(sizes, value, rows);
-    rows = static_cast<const T*>(packed.rows.data_ptr());
-  }
-  const std::int64_t chunks = (sizes.queries + kQueriesPerTask - 1) / kQueriesPerTask;
-  at::parallel_for(0, sizes.batch * sizes.heads * chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end;) {
-      const std::int64_t b = i / chunks / sizes.heads, m = i / chunks % sizes.heads;
-      const std::int64_t first = i % chunks, last = std::min(chunks, first + end - i);
-      const DeformAttnHead head = plan.head(b, m, first * kQueriesPerTask, std::min(last * kQueriesPerTask, sizes.queries));
-      deform_attn_head_forward(head, rows + plan.value_offset(b, m), output + plan.row(b, m) * sizes.channels);
-      i += last - first;
+  const Layout layout(sizes);
+  // Each head's queries are split so that the parts divide evenly among the threads.
+  const std::int64_t heads = sizes.batch * sizes.heads, threads = at::get_num_threads(), parts = threads / std::gcd(heads, threads);
+  at::parallel_for(0, heads * parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    HeadValues<T> values(layout, value);
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t i = task / parts, part = task % parts;
+      DeformAttnHead head = head_of(layout, points, i, locations, weights);
+      head.query_begin = sizes.queries * part / parts;
+      head.query_end = sizes.queries * (part + 1) / parts;
+      if (head.query_begin < head.query_end) deform_attn_head_forward(head, values.rows(i), output + layout.query_row(i) * sizes.channels);
     }
   });
 }
@@ -146,13 +143,12 @@ at::Tensor forward(const DeformAttnSizes& sizes, const at::Tensor& value, const 
                                   output.data_ptr<double>());
     return output;
   }
-  check_offsets(sizes);
   const float* at_locations = locations.data_ptr<float>();
   const float* at_weights = weights.data_ptr<float>();
   if (value.scalar_type() == at::kBFloat16) {
-    forward_rows<std::uint16_t>(sizes, value, at_locations, at_weights, output.data_ptr<float>());
+    forward_heads(sizes, static_cast<const std::uint16_t*>(value.data_ptr()), at_locations, at_weights, output.data_ptr<float>());
   } else {
-    forward_rows<float>(sizes, value, at_locations, at_weights, output.data_ptr<float>());
+    forward_heads(sizes, value.data_ptr<float>(), at_locations, at_weights, output.data_ptr<float>());
   }
   return output;
 }
@@ -163,35 +159,28 @@ struct Gradients {
 
 // Each head of each batch item is one task: it alone adds to its values' gradient, in the order of the queries, so the
 // result is the same to the last bit at any number of threads.
-void backward_rows(const DeformAttnSizes& sizes, const at::Tensor& value, const at::Tensor& locations, const at::Tensor& weights,
-                   const at::Tensor& grad_output, const Gradients& gradients) {
+void backward_heads(const DeformAttnSizes& sizes, const at::Tensor& value, const at::Tensor& locations, const at::Tensor& weights,
+                    const at::Tensor& grad_output, const Gradients& gradients) {
   const DeformAttnPoints points(sizes);
-  const HeadPlan plan{sizes, points, locations.data_ptr<float>(), weights.data_ptr<float>(), worth_packing(sizes)};
-  const float* rows = value.data_ptr<float>();
-  const float* grads = grad_output.data_ptr<float>();
+  const Layout layout(sizes);
+  const float *all_values = value.data_ptr<float>(), *grads = grad_output.data_ptr<float>();
+  const float *all_locations = locations.data_ptr<float>(), *all_weights = weights.data_ptr<float>();
   float* grad_value = gradients.value.data_ptr<float>();
   float* grad_locations = gradients.locations.data_ptr<float>();
   float* grad_weights = gradients.weights.data_ptr<float>();
-  PackedValue packed;
-  if (plan.packed) {
-    packed = pack<float>(sizes, value, rows);
-    rows = packed.rows.data_ptr<float>();
-  } else {
-    gradients.value.zero_();
-  }
-  const std::int64_t row = plan.row_channels(), channels = sizes.channels, heads = sizes.heads;
-  at::parallel_for(0, sizes.batch * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    std::unique_ptr<float[]> sums(plan.packed ? new float[static_cast<std::size_t>(sizes.tokens * row)] : nullptr);
+  if (!layout.packed) gradients.value.zero_();
+  at::parallel_for(0, sizes.batch * sizes.heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    HeadValues<float> values(layout, all_values);
+    const auto sums = hwy::AllocateAligned<float>(layout.packed ? layout.packed_size() : 1);
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t b = i / heads, m = i % heads, first = plan.row(b, m);
-      const std::int64_t point = first * sizes.points_per_head();
-      float* to = grad_value + (b * sizes.tokens * heads + m) * channels;
-      if (plan.packed) std::fill_n(sums.get(), sizes.tokens * row, 0.0F);
-      deform_attn_head_backward(plan.head(b, m, 0, sizes.queries), rows + plan.value_offset(b, m), grads + first * channels,
-                                plan.packed ? sums.get() : to, grad_locations + 2 * point, grad_weights + point);
-      if (!plan.packed) continue;
+      const std::int64_t row = layout.query_row(i), point = row * sizes.points_per_head();
+      float* to = grad_value + layout.value_start(i);
+      if (layout.packed) std::fill_n(sums.get(), layout.packed_size(), 0.0F);
+      deform_attn_head_backward(head_of(layout, points, i, all_locations, all_weights), values.rows(i), grads + row * sizes.channels,
+                                layout.packed ? sums.get() : to, grad_locations + 2 * point, grad_weights + point);
+      if (!layout.packed) continue;
       for (std::int64_t s = 0; s < sizes.tokens; ++s) {
-        std::memcpy(to + s * heads * channels, sums.get() + s * row, static_cast<std::size_t>(channels) * sizeof(float));
+        std::copy_n(sums.get() + s * layout.row_channels, sizes.channels, to + s * sizes.heads * sizes.channels);
       }
     }
   });
@@ -209,7 +198,7 @@ Gradients backward(const DeformAttnSizes& sizes, const at::Tensor& value, const 
                                    grad_output.data_ptr<double>(), gradients.value.data_ptr<double>(),
                                    gradients.locations.data_ptr<double>(), gradients.weights.data_ptr<double>());
   } else {
-    backward_rows(sizes, value, locations, weights, grad_output, gradients);
+    backward_heads(sizes, value, locations, weights, grad_output, gradients);
   }
   return gradients;
 }
