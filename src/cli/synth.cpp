@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "cli/options.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "synth/background.h"
@@ -21,9 +22,9 @@ namespace {
 
 struct Arguments {
   synth::DatasetOptions dataset;
-  std::string folder, size = "384x288", people = "2:8", backgrounds, progress = "auto";
-  bool no_video = false, quiet = false;
-  int threads = 0;
+  std::string folder, size = "384x288", people = "2:8", backgrounds;
+  bool no_video = false;
+  CommonOptions common;
 };
 
 // "384x288" or "2:8".
@@ -42,13 +43,14 @@ std::pair<int, int> parse_pair(const std::string& text, char separator, const ch
 }
 
 void run(Arguments a) {
-  const ProgressStyle style = a.quiet ? ProgressStyle::kNone : progress_style(a.progress);
+  apply_common_options(a.common);
+  const ProgressStyle style = a.common.quiet ? ProgressStyle::kNone : progress_style(a.common.progress);
   auto& scene = a.dataset.scene;
   std::tie(scene.width, scene.height) = parse_pair(a.size, 'x', "--size", "384x288");
   std::tie(scene.min_people, scene.max_people) = parse_pair(a.people, ':', "--people", "2:8");
   a.dataset.folder = a.folder;
   a.dataset.videos = !a.no_video;
-  a.dataset.threads = a.threads > 0 ? a.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  a.dataset.threads = a.common.threads > 0 ? a.common.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   a.dataset.backgrounds_name = a.backgrounds;
   synth::check_scene_config(scene);
   if (!a.backgrounds.empty()) scene.backgrounds = std::make_shared<synth::BackgroundLibrary>(a.backgrounds);
@@ -80,9 +82,7 @@ void add_synth_command(CLI::App& app) {
   command->add_flag("--images", a->dataset.images, "Also write JPEG frames and one COCO file over all clips");
   command->add_flag("--no-video", a->no_video, "Do not write MP4 files");
   command->add_flag("--overwrite", a->dataset.overwrite, "Replace clips of other settings in the folder");
-  command->add_option("--threads", a->threads, "Videos made at once, 0 = one per core")->capture_default_str();
-  command->add_option("--progress", a->progress, "auto, bar, plain, json or none")->capture_default_str();
-  command->add_flag("--quiet", a->quiet, "No progress");
+  add_common_options(*command, a->common);
   command->footer("Example: vepe synth -o synth --clips 20 --frames 60 --size 384x288 --seed 1 --people 2:8 --blur --occluders");
   command->callback([a] { run(*a); });
 }
