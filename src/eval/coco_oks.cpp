@@ -119,7 +119,8 @@ void accumulate(const std::vector<RankedDetection>& ranked, std::int64_t positiv
   for (std::size_t i = pr.size(); i-- > 1;) pr[i - 1] = std::max(pr[i - 1], pr[i]);
   std::size_t i = 0;
   for (int r = 0; r < kOksRecalls; ++r) {
-    const double threshold = r == kOksRecalls - 1 ? 1.0 : r * 0.01;
+    // np.linspace(0, 1, 101), digit for digit: 0.57 and its like are a digit too large, so a recall of exactly 57 % fails.
+    const double threshold = strict ? r / 100.0 : r == kOksRecalls - 1 ? 1.0 : r * 0.01;
     while (i < rc.size() && rc[i] < threshold) ++i;
     precision[r] = i < pr.size() ? pr[i] : 0;
   }

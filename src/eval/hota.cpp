@@ -35,6 +35,7 @@ HotaCurves combine_hota(std::span<const HotaCurves* const> sequences) {
       total.tp[a] += s->tp[a];
       total.fn[a] += s->fn[a];
       total.fp[a] += s->fp[a];
+      if (s->tp[a] == 0) continue;  // no weight; with strict definitions the means of such a sequence may be NaN
       total.ass_a[a] += s->tp[a] * s->ass_a[a];
       total.ass_re[a] += s->tp[a] * s->ass_re[a];
       total.ass_pr[a] += s->tp[a] * s->ass_pr[a];
@@ -50,11 +51,7 @@ HotaCurves combine_hota(std::span<const HotaCurves* const> sequences) {
 }
 
 HotaAccumulator::HotaAccumulator(int gt_tracks, int predicted_tracks)
-    : columns_(static_cast<std::size_t>(predicted_tracks)),
-      gt_frames_(gt_tracks, 0),
-      predicted_frames_(predicted_tracks, 0),
-      hits_(static_cast<std::size_t>(gt_tracks) * columns_, std::array<int, kHotaThresholds>{}),
-      open_fragment_(gt_tracks) {
+    : gt_frames_(gt_tracks, 0), predicted_frames_(predicted_tracks, 0), open_fragment_(gt_tracks) {
   for (auto& fragment : open_fragment_) fragment.fill(-1);
 }
 
@@ -72,14 +69,14 @@ void HotaAccumulator::add_unmatched(double misses, double false_positives) {
 
 void HotaAccumulator::add_frame(std::span<const int> gt, std::span<const int> predictions, std::span<const Pair> pairs) {
   count_tracks(gt, predictions);
-  for (int a = 0; a < kHotaThresholds; ++a) {
-    const double least = hota_threshold(a) - kEpsilon;
-    double matched = 0;
-    for (const Pair& pair : pairs) {
-      if (!(pair.similarity >= least)) continue;
-      ++matched;
+  std::array<double, kHotaThresholds> matched{};
+  for (const Pair& pair : pairs) {
+    if (!(pair.similarity >= hota_threshold(0) - kEpsilon)) continue;
+    auto& hits = hits_[{pair.gt, pair.prediction}];
+    for (int a = 0; a < kHotaThresholds && pair.similarity >= hota_threshold(a) - kEpsilon; ++a) {
+      ++matched[a];
+      ++hits[a];
       similarity_[a] += pair.similarity;
-      ++hits_[static_cast<std::size_t>(pair.gt) * columns_ + pair.prediction][a];
       int& open = open_fragment_[pair.gt][a];
       auto& fragments = fragments_[a];
       if (open < 0 || fragments[open].prediction != pair.prediction) {
@@ -88,9 +85,11 @@ void HotaAccumulator::add_frame(std::span<const int> gt, std::span<const int> pr
       }
       ++fragments[open].hits;
     }
-    tp_[a] += matched;
-    fn_[a] += static_cast<double>(gt.size()) - matched;
-    fp_[a] += static_cast<double>(predictions.size()) - matched;
+  }
+  for (int a = 0; a < kHotaThresholds; ++a) {
+    tp_[a] += matched[a];
+    fn_[a] += static_cast<double>(gt.size()) - matched[a];
+    fp_[a] += static_cast<double>(predictions.size()) - matched[a];
   }
 }
 
@@ -103,21 +102,17 @@ HotaCurves HotaAccumulator::result() const {
   c.tp = tp_;
   c.fn = fn_;
   c.fp = fp_;
-  for (std::size_t g = 0; g < gt_frames_.size(); ++g) {
-    for (std::size_t h = 0; h < columns_; ++h) {
-      const auto& hits = hits_[g * columns_ + h];
-      if (hits[0] == 0) continue;  // hits only fall with the threshold
-      for (int a = 0; a < kHotaThresholds && hits[a] > 0; ++a) {
-        const double m = hits[a];
-        c.ass_a[a] += m * (m / union_of(static_cast<int>(g), static_cast<int>(h), hits[a]));
-        c.ass_re[a] += m * (m / std::max(1, gt_frames_[g]));
-        c.ass_pr[a] += m * (m / std::max(1, predicted_frames_[h]));
-      }
+  for (const auto& [pair, hits] : hits_) {
+    for (int a = 0; a < kHotaThresholds && hits[a] > 0; ++a) {  // hits only fall with the threshold
+      const double m = hits[a];
+      c.ass_a[a] += m * (m / union_of(pair.first, pair.second, hits[a]));
+      c.ass_re[a] += m * (m / std::max(1, gt_frames_[pair.first]));
+      c.ass_pr[a] += m * (m / std::max(1, predicted_frames_[pair.second]));
     }
   }
   for (int a = 0; a < kHotaThresholds; ++a) {
     for (const Fragment& f : fragments_[a]) {
-      const int hits = hits_[static_cast<std::size_t>(f.gt) * columns_ + f.prediction][a];
+      const int hits = hits_.at({f.gt, f.prediction})[a];
       c.frag_a[a] += f.hits * (f.hits / union_of(f.gt, f.prediction, hits));
     }
     const double weight = std::max(1.0, tp_[a]);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
+#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -60,10 +60,9 @@ class HotaAccumulator {
   };
   double union_of(int g, int h, int hits) const;
 
-  std::size_t columns_;
   std::vector<int> gt_frames_, predicted_frames_;  // frames in which a track is present
   std::array<double, kHotaThresholds> tp_{}, fn_{}, fp_{}, similarity_{};
-  std::vector<std::array<int, kHotaThresholds>> hits_;  // [gt, predicted]
+  std::map<std::pair<int, int>, std::array<int, kHotaThresholds>> hits_;  // of the few pairs (gt, predicted) that ever match
   std::vector<std::array<int, kHotaThresholds>> open_fragment_;  // [gt] index in fragments_, -1 = none yet
   std::array<std::vector<Fragment>, kHotaThresholds> fragments_;
 };

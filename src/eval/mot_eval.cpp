@@ -69,7 +69,7 @@ std::vector<MotFiles> pair_files(const fs::path& gt, const fs::path& predictions
 }  // namespace
 
 MotReport evaluate_mot(const fs::path& gt, const fs::path& predictions, const MotOptions& options) {
-  if (!(options.min_iou > 0 && options.min_iou <= 1)) throw Error(ErrorCode::kUsage, "--min-iou", "must be above 0 and at most 1");
+  if (!(options.min_iou > 0 && options.min_iou <= 1)) throw Error(ErrorCode::kUsage, "--min-iou", "must be above 0 and at most 1", "0.5 is the usual value");
   const std::vector<MotFiles> files = pair_files(gt, predictions, options);
   std::vector<BoxCounts> counts(files.size());
   std::vector<std::vector<formats::Skipped>> skipped(files.size());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/error.h"
@@ -151,8 +152,42 @@ void check_head_boxes(EvalFrame& frame, const Sequence& gt, std::size_t index, c
   });
 }
 
-void check_same_image(const Sequence& gt, const Sequence& predictions, std::size_t t) {
+// For each frame of the ground truth the index of its predictions, or -1. By position as in the kits; a lenient run with
+// other numbers of frames goes by image, so that a frame missing in the middle moves nothing.
+std::vector<int> pair_frames(const Sequence& gt, const Sequence& predictions, const FrameOptions& options) {
+  std::vector<int> pairs(gt.frames.size(), -1);
+  const std::size_t P = predictions.frames.size();
+  if (gt.frames.size() == P) {
+    for (std::size_t t = 0; t < P; ++t) pairs[t] = static_cast<int>(t);
+    return pairs;
+  }
+  const std::string counts = "the predictions have " + std::to_string(P) + " frames, the ground truth " + std::to_string(gt.frames.size());
+  if (!options.skipped) {
+    throw Error(ErrorCode::kInput, predictions.name, counts,
+                "predict every frame of the sequence, or pass --lenient to count missing frames as empty");
+  }
+  options.skipped->push_back({predictions.name, counts + "; missing ones count as empty, further ones are left out"});
+  const auto key = [](const Frame& frame) { return frame.image_id != 0 ? std::to_string(frame.image_id) : frame.file_name; };
+  std::unordered_map<std::string, int> by_image;
+  for (std::size_t p = 0; p < P; ++p) by_image.emplace(key(predictions.frames[p]), static_cast<int>(p));
+  std::size_t found = 0;
+  for (std::size_t t = 0; t < pairs.size(); ++t) {
+    const auto place = by_image.find(key(gt.frames[t]));
+    if (place == by_image.end()) continue;
+    pairs[t] = place->second;
+    ++found;
+  }
+  if (found > 0) return pairs;
+  for (std::size_t t = 0; t < std::min(P, pairs.size()); ++t) pairs[t] = static_cast<int>(t);
+  return pairs;
+}
+
+void check_same_image(const Sequence& gt, const Sequence& predictions, std::size_t t, const FrameOptions& options) {
   if (gt.frames[t].image_id == predictions.frames[t].image_id) return;
+  if (options.skipped) {
+    options.skipped->push_back({"predictions " + place(predictions, t), "another image than in the ground truth; frames are paired by position"});
+    return;
+  }
   throw Error(ErrorCode::kInput, "predictions " + place(predictions, t),
               "image id " + std::to_string(predictions.frames[t].image_id) + ", but the ground truth's frame " + std::to_string(t) +
                   " is image " + std::to_string(gt.frames[t].image_id),
@@ -162,23 +197,13 @@ void check_same_image(const Sequence& gt, const Sequence& predictions, std::size
 }  // namespace
 
 EvalSequence load_frames(const Sequence& gt, const Sequence& predictions, const FrameOptions& options) {
-  if (gt.frames.size() != predictions.frames.size() && !options.skipped) {
-    throw Error(ErrorCode::kInput, predictions.name,
-                "the predictions have " + std::to_string(predictions.frames.size()) + " frames, the ground truth " +
-                    std::to_string(gt.frames.size()),
-                "predict every frame of the sequence, or pass --lenient to count missing frames as empty");
-  }
-  if (gt.frames.size() != predictions.frames.size()) {
-    options.skipped->push_back({predictions.name, std::to_string(predictions.frames.size()) + " frames for " +
-                                                      std::to_string(gt.frames.size()) + "; missing ones count as empty, further ones are left out"});
-  }
+  const std::vector<int> pairs = pair_frames(gt, predictions, options);
   Side gt_side(gt, "ground truth", options), prediction_side(predictions, "predictions", options);
   const bool kit21 = options.rules == FrameRules::kPoseTrack21;
   EvalSequence result{.name = gt.name};
   for (std::size_t t = 0; t < gt.frames.size(); ++t) {
     const Frame& gt_frame = gt.frames[t];
-    const bool predicted = t < predictions.frames.size();
-    if (options.need_image_ids && predicted && !options.skipped) check_same_image(gt, predictions, t);
+    if (options.need_image_ids && gt.frames.size() == predictions.frames.size()) check_same_image(gt, predictions, t, options);
     // poseval does not read `is_labeled`; a frame without people is gone for it.
     if ((kit21 || options.strict_definition) && !gt_frame.labeled()) continue;
     if (gt_frame.persons.empty() && (!kit21 || options.drop_empty_frames) && !options.strict_definition) continue;
@@ -193,7 +218,7 @@ EvalSequence load_frames(const Sequence& gt, const Sequence& predictions, const 
       continue;
     }
     EvalFrame frame{.gt = gt_side.persons(t), .source = static_cast<int>(t)};
-    if (predicted) frame.predictions = prediction_side.persons(t);
+    if (pairs[t] >= 0) frame.predictions = prediction_side.persons(pairs[t]);
     if (kit21 || !gt_frame.ignore_regions.empty()) {
       drop_ignored(frame.gt, gt_frame.ignore_regions, options.rules, options.strict_definition);
       drop_ignored(frame.predictions, gt_frame.ignore_regions, options.rules, options.strict_definition);

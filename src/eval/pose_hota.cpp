@@ -92,27 +92,34 @@ HotaCurves joint_hota(const EvalSequence& sequence, const Tracks& tracks, int j,
   return accumulator.result();
 }
 
-// Column 15 of one sequence: counts are summed, everything else is the plain mean over joints.
+constexpr HotaCurve HotaCurves::*kCounts[] = {&HotaCurves::tp, &HotaCurves::fn, &HotaCurves::fp};
+constexpr HotaCurve HotaCurves::*kMeans[] = {&HotaCurves::ass_a, &HotaCurves::ass_re, &HotaCurves::ass_pr, &HotaCurves::frag_a,
+                                             &HotaCurves::loc_a, &HotaCurves::det_a,  &HotaCurves::det_re, &HotaCurves::det_pr,
+                                             &HotaCurves::hota,  &HotaCurves::rhota,  &HotaCurves::fa_hota, &HotaCurves::fa_rhota};
+
+// Counts are summed, everything else is the plain mean over joints (those that are defined).
 HotaCurves mean_over_joints(const std::array<HotaCurves, kPoseJoints + 1>& columns) {
   HotaCurves total;
-  constexpr HotaCurve HotaCurves::*kCounts[] = {&HotaCurves::tp, &HotaCurves::fn, &HotaCurves::fp};
-  constexpr HotaCurve HotaCurves::*kMeans[] = {&HotaCurves::ass_a,  &HotaCurves::ass_re, &HotaCurves::ass_pr, &HotaCurves::frag_a,
-                                               &HotaCurves::loc_a,  &HotaCurves::det_a,  &HotaCurves::det_re, &HotaCurves::det_pr,
-                                               &HotaCurves::hota,   &HotaCurves::rhota,  &HotaCurves::fa_hota, &HotaCurves::fa_rhota};
+  std::array<double, kPoseJoints> values;
   for (int a = 0; a < kHotaThresholds; ++a) {
     for (auto field : kCounts) {
       for (int j = 0; j < kPoseJoints; ++j) (total.*field)[a] += (columns[j].*field)[a];
     }
     for (auto field : kMeans) {
-      std::array<double, kPoseJoints> values;
       for (int j = 0; j < kPoseJoints; ++j) values[j] = (columns[j].*field)[a];
-      (total.*field)[a] = mean(values);
+      (total.*field)[a] = mean_of_numbers(values);
     }
   }
-  std::array<double, kPoseJoints> values;
   for (int j = 0; j < kPoseJoints; ++j) values[j] = columns[j].hota_loc_a0;
-  total.hota_loc_a0 = mean(values);
+  total.hota_loc_a0 = mean_of_numbers(values);
   return total;
+}
+
+// By definition a joint that is never annotated has no HOTA; the kit gives it 0.
+void undefine_unannotated(HotaCurves& c) {
+  if (c.tp[0] + c.fn[0] > 0) return;
+  for (auto field : kMeans) (c.*field).fill(kNan);
+  c.hota_loc_a0 = kNan;
 }
 
 }  // namespace
@@ -121,7 +128,10 @@ PoseHota pose_hota(const EvalSequence& sequence, bool strict) {
   PoseHota result;
   LinearAssignment solver;
   const Tracks tracks = index_tracks(sequence);
-  for (int j = 0; j < kPoseJoints; ++j) result.columns[j] = joint_hota(sequence, tracks, j, strict, solver);
+  for (int j = 0; j < kPoseJoints; ++j) {
+    result.columns[j] = joint_hota(sequence, tracks, j, strict, solver);
+    if (strict) undefine_unannotated(result.columns[j]);
+  }
   result.columns[kPoseJoints] = mean_over_joints(result.columns);
   return result;
 }
@@ -132,6 +142,7 @@ PoseHota combine_pose_hota(std::span<const PoseHota> sequences, bool strict) {
   for (int j = 0; j <= kPoseJoints; ++j) {
     for (std::size_t s = 0; s < sequences.size(); ++s) column[s] = &sequences[s].columns[j];
     result.columns[j] = combine_hota(column);
+    if (strict) undefine_unannotated(result.columns[j]);
   }
   if (strict) result.columns[kPoseJoints] = mean_over_joints(result.columns);
   return result;

@@ -11,7 +11,7 @@ namespace vepe::eval {
 // Keypoint HOTA of PoseTrack21's kit: one set of curves per joint (order of formats::posetrack15()), and in column 15
 // the total: of a sequence the mean over joints (counts: their sum), of several see combine_pose_hota().
 struct PoseHota {
-  std::array<HotaCurves, kPoseJoints + 1> columns;
+  std::array<HotaCurves, kPoseJoints + 1> columns;  // strict: NaN for a joint that is never annotated
 };
 
 // `strict`: textbook counting and matching (docs/metrics.md).
