@@ -7,11 +7,17 @@
 #include <new>
 
 #include "cli/convert.h"
+#include "cli/doctor.h"
 #include "cli/eval.h"
+#include "cli/export.h"
+#include "cli/import.h"
+#include "cli/info.h"
+#include "cli/verify.h"
 #include "core/error.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #ifdef VEPE_MEDIA
+#include "cli/predict.h"
 #include "cli/synth.h"
 #include "cli/train.h"
 #endif
@@ -27,14 +33,24 @@ int run(int argc, char** argv) {
   CLI::App app{"Multi-person pose estimation in video, end to end", "vepe"};
   app.set_version_flag("--version", VEPE_VERSION);
   app.require_subcommand(1);
+#ifdef VEPE_MEDIA
+  vepe::cli::add_predict_command(app);
+  vepe::cli::add_train_command(app);
+#endif
   vepe::cli::add_eval_command(app);
   vepe::cli::add_convert_command(app);
+  vepe::cli::add_import_command(app);
+  vepe::cli::add_export_command(app);
 #ifdef VEPE_MEDIA
-  vepe::cli::add_train_command(app);
   vepe::cli::add_synth_command(app);
 #endif
+  vepe::cli::add_verify_command(app);
+  vepe::cli::add_info_command(app);
+  vepe::cli::add_doctor_command(app);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {  // a command that has reported its problems itself
+    return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return report(vepe::Error(vepe::ErrorCode::kUsage, "", error.what(), "see vepe --help and vepe COMMAND --help"));

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+
+namespace vepe::cli {
+
+// The threshold of a shown pose: the best F1 of the default model on held-out training pictures (models/README.md).
+inline constexpr double kDefaultThreshold = 0.3;
+
+// The shipped vepe-tiny: $VEPE_MODEL, or models/vepe-tiny.safetensors beside or above the program, or under
+// ../share/vepe of it. Throws Error(kModel) when it is nowhere.
+std::filesystem::path default_model();
+
+}  // namespace vepe::cli

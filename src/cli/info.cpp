@@ -1,0 +1,74 @@
+#include "cli/info.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "cli/default_model.h"
+#include "core/error.h"
+#include "formats/joints.h"
+#include "model/model_file.h"
+#include "ops/multiply_adds.h"
+
+namespace vepe::cli {
+namespace {
+
+struct Arguments {
+  std::string model;
+  int width = 0, height = 0;
+};
+
+void run(const Arguments& arguments) {
+  const std::filesystem::path path = arguments.model.empty() ? default_model() : std::filesystem::path(arguments.model);
+  const model::LoadedModel loaded = model::load_model(path);
+  const model::ModelConfig& config = loaded.model->config();
+  std::cout << path.string() << "\n\n";
+
+  std::map<std::string, std::int64_t> parameters;
+  std::int64_t total = 0;
+  for (const auto& item : loaded.model->named_parameters()) {
+    parameters[item.key().substr(0, item.key().find('.'))] += item.value().numel();
+    total += item.value().numel();
+  }
+  std::cout << fmt::format("parameters   {:>12}\n", total);
+  for (const auto& [name, count] : parameters) std::cout << fmt::format("  {:<16} {:>8}\n", name, count);
+
+  const int width = arguments.width > 0 ? arguments.width : config.input.long_side;
+  const int height = arguments.height > 0 ? arguments.height : (config.input.short_side > 0 ? config.input.short_side : width * 3 / 4);
+  const int multiple = std::max(1, config.input.multiple);
+  const std::int64_t W = (width + multiple - 1) / multiple * multiple, H = (height + multiple - 1) / multiple * multiple;
+  torch::NoGradGuard no_grad;
+  const ops::MultiplyAddCounter counter;
+  const auto output = loaded.model->forward(torch::zeros({1, 3, H, W}), torch::tensor({{static_cast<float>(H), static_cast<float>(W)}}));
+  loaded.model->detect(output, 20);
+  std::cout << fmt::format("\nmultiply-adds at {}x{}: {:.2f} G (convolutions and matrix products)\n", W, H, static_cast<double>(counter.count()) / 1e9);
+
+  const formats::JointSet* joints = formats::find_joint_set(config.keypoints);
+  if (joints) {
+    std::cout << "\nkeypoints (" << config.keypoints << "):";
+    for (const std::string& name : joints->names) std::cout << " " << name;
+    std::cout << "\n";
+  }
+  std::cout << "\nconfig:\n" << model::write_model_config(config);
+  for (const auto& [key, value] : loaded.metadata) {
+    if (key != "config") std::cout << "\n" << key << ":\n" << value << "\n";
+  }
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("info", "Say what a model file holds");
+  command->footer("Example: vepe info models/vepe-tiny.safetensors --width 512 --height 384");
+  command->add_option("model", arguments->model, "Model file (default: the shipped vepe-tiny)");
+  command->add_option("--width", arguments->width, "Width of the input for the count of multiply-adds")->check(CLI::Range(32, 8192));
+  command->add_option("--height", arguments->height, "Height of the input")->check(CLI::Range(32, 8192));
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace vepe::cli
