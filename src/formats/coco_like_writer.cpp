@@ -60,7 +60,7 @@ class CocoLikeWriter : public PredictionWriter {
   std::int64_t image_id_of(const Frame& frame) const {
     if (frame.image_id != 0) return frame.image_id;
     if (!posetrack()) return frame.index + 1;
-    return make_posetrack_image_id(posetrack_video_number(options_.sequence_name).value_or(1), frame.index);
+    return make_posetrack_image_id(options_.sequence_name, frame.index);
   }
 
   void write_info() {

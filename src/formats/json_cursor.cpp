@@ -24,6 +24,9 @@ bool starts_with(const char* p, const char* end, std::string_view word) {
   return static_cast<std::size_t>(end - p) >= word.size() && std::string_view(p, word.size()) == word;
 }
 
+// True when the text ends within `word`.
+bool cut_off(std::string_view rest, std::string_view word) { return rest.size() < word.size() && word.starts_with(rest); }
+
 // Out of line, so that the loop over plain numbers stays small.
 [[gnu::noinline]] double slow_number(const char* begin, const char* end) {
   double value = 0;
@@ -199,6 +202,10 @@ double JsonCursor::number() {
   const char* next = parse_number(position_, end_, value);
   if (next == nullptr) {
     if (type() != Type::kNumber) fail_type("a number");
+    const std::string_view rest(position_, static_cast<std::size_t>(end_ - position_));
+    const bool cut = rest.find_first_not_of("+-.0123456789eE") == std::string_view::npos || cut_off(rest, "-Infinity") ||
+                     cut_off(rest, "Infinity") || cut_off(rest, "NaN");
+    if (cut) position_ = end_;
     fail_syntax("a number");
   }
   position_ = next;
@@ -370,7 +377,10 @@ std::string JsonCursor::string() {
 }
 
 void JsonCursor::literal(std::string_view word) {
-  if (!starts_with(position_, end_, word)) fail_syntax("true, false or null");
+  if (!starts_with(position_, end_, word)) {
+    if (cut_off(std::string_view(position_, static_cast<std::size_t>(end_ - position_)), word)) position_ = end_;
+    fail_syntax("true, false or null");
+  }
   position_ += word.size();
 }
 

@@ -263,19 +263,24 @@ std::optional<std::int64_t> digits_value(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::int64_t> posetrack_video_number(std::string_view sequence) {
-  return digits_value(sequence.substr(0, sequence.find('_')));
+std::int64_t make_posetrack_image_id(std::string_view sequence, std::int64_t frame) {
+  const std::int64_t source = sequence.find("_mpiinew") != std::string_view::npos ? 3
+                              : sequence.find("_bonn") != std::string_view::npos  ? 2
+                                                                                  : 1;
+  const std::int64_t video = digits_value(sequence.substr(0, sequence.find('_'))).value_or(1) % 1000000;
+  return source * 10000000000 + video * 10000 + frame;
 }
 
 std::optional<std::int64_t> posetrack_image_id(std::string_view file_name) {
   const std::size_t slash = file_name.rfind('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  const std::string_view folder = file_name.substr(0, slash), file = file_name.substr(slash + 1);
+  std::string_view folder = file_name.substr(0, slash);
+  const std::string_view file = file_name.substr(slash + 1);
+  if (const std::size_t parent = folder.rfind('/'); parent != std::string_view::npos) folder.remove_prefix(parent + 1);
   const auto frame = digits_value(file.substr(0, file.find('.')));
-  const std::size_t parent = folder.rfind('/');
-  const auto video = posetrack_video_number(parent == std::string_view::npos ? folder : folder.substr(parent + 1));
+  const auto video = digits_value(folder.substr(0, folder.find('_')));
   if (!frame || !video || *frame > 9999 || *video > 999999) return std::nullopt;
-  return make_posetrack_image_id(*video, *frame);
+  return make_posetrack_image_id(folder, *frame);
 }
 
 Sequence read_posetrack(const std::filesystem::path& path, PoseTrackLayout layout, const ReadOptions& options) {

@@ -6,9 +6,10 @@
 
 namespace vepe::formats {
 
-// PoseTrack18 numbers images 1 VVVVVV FFFF: video 000101, frame 12 -> 10001010012.
-inline std::int64_t make_posetrack_image_id(std::int64_t video, std::int64_t frame) { return 10000000000 + video * 10000 + frame; }
-std::optional<std::int64_t> posetrack_video_number(std::string_view sequence);  // "000101_mpii_test" -> 101
-std::optional<std::int64_t> posetrack_image_id(std::string_view file_name);     // "images/val/000101_mpii_test/000012.jpg"
+// PoseTrack18 numbers images S VVVVVV FFFF, S = 1 for mpii, 2 for bonn, 3 for mpiinew: frame 12 of 000101_mpii_test is
+// 10001010012. `sequence` is a name like that; one without a number counts as video 1, one without source as mpii.
+std::int64_t make_posetrack_image_id(std::string_view sequence, std::int64_t frame);
+// The id of "images/val/000101_mpii_test/000012.jpg"; nothing for another kind of name.
+std::optional<std::int64_t> posetrack_image_id(std::string_view file_name);
 
 }  // namespace vepe::formats
