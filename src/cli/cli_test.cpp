@@ -1,0 +1,228 @@
+// Runs the program as a user would and reads what it wrote.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kVideo = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
+const std::string kTorture = VEPE_SOURCE_DIR "/tests/data/video/torture/";
+
+struct Outcome {
+  int status = -1;
+  std::string out, err;
+};
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+fs::path folder(const std::string& name) {
+  const fs::path path = fs::path(testing::TempDir()) / ("vepe_cli_" + std::to_string(::getpid())) / name;
+  fs::remove_all(path);
+  fs::create_directories(path);
+  return path;
+}
+
+Outcome vepe(const std::string& arguments) {
+  const fs::path work = folder("streams");
+  const std::string command = std::string(VEPE_BINARY) + " " + arguments + " >" + (work / "out").string() + " 2>" + (work / "err").string();
+  Outcome outcome;
+  const int status = std::system(command.c_str());
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  outcome.out = read(work / "out");
+  outcome.err = read(work / "err");
+  return outcome;
+}
+
+std::vector<nlohmann::json> lines_of(const fs::path& path) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+// Each frame of this stretch shows seven or eight walkers, some of them small.
+TEST(Predict, FindsAndFollowsTheWalkersOfARealVideo) {
+  if (!fs::exists(kVideo)) GTEST_SKIP() << kVideo << " is not installed";
+  const fs::path out = folder("predict");
+  const Outcome run = vepe("predict " + kVideo + " -o " + out.string() + " --frames 100:140 --save video,jsonl,posetrack,csv,mot --progress none");
+  ASSERT_EQ(run.status, 0) << run.err;
+  for (const char* file : {"vtest.mp4", "vtest.jsonl", "vtest.posetrack.json", "vtest.csv", "vtest.mot.txt"}) {
+    EXPECT_TRUE(fs::exists(out / file)) << file;
+  }
+  const auto frames = lines_of(out / "vtest.jsonl");
+  ASSERT_EQ(frames.size(), 40u);
+  std::size_t people = 0;
+  std::map<std::int64_t, int> tracks;
+  for (const auto& frame : frames) {
+    people += frame["people"].size();
+    for (const auto& person : frame["people"]) {
+      ++tracks[person["id"].get<std::int64_t>()];
+      ASSERT_EQ(person["keypoints"].size(), 17u);
+      for (const auto& point : person["keypoints"]) {
+        EXPECT_GE(point[0].get<double>(), -1);
+        EXPECT_LE(point[0].get<double>(), 768);
+      }
+    }
+  }
+  EXPECT_GE(people, 40u * 4);
+  EXPECT_LE(people, 40u * 10);
+  int steady = 0;
+  for (const auto& [id, count] : tracks) steady += count >= 30;
+  EXPECT_GE(steady, 4);
+  EXPECT_EQ(frames[0]["index"], 100);
+}
+
+TEST(Predict, GivesEachBadInputOneLineAndItsStatusAndStillRunsTheRest) {
+  const fs::path out = folder("bad"), file = out / "a_file";
+  std::ofstream(file) << "x";
+  struct Case {
+    std::string arguments;
+    int status;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"predict /no/such/video.mp4 -o " + out.string(), 3, "no/such/video.mp4"},
+      {"predict " + kTorture + "zero_bytes.mp4 -o " + out.string(), 3, "zero_bytes.mp4"},
+      {"predict " + kTorture + "text_file.mp4 -o " + out.string(), 3, "text_file.mp4"},
+      {"predict " + kTorture + "audio_only.m4a -o " + out.string(), 3, "video stream"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + file.string(), 5, "is a file"},
+      {"predict " + kTorture + "base_384x288_30f.mp4", 2, "-o DIR"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save gold", 2, "unknown output gold"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --device tpu", 7, "no device tpu"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " -m " + file.string(), 4, "a_file"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --frames x", 2, "frames"},
+      {"predict", 2, "source"},
+      {"dance", 2, "dance"},
+      {"train " + file.string() + " -o " + out.string(), 2, "a_file"},
+      {"info " + kTorture + "text_file.mp4", 4, "text_file.mp4"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.arguments);
+    const Outcome run = vepe(c.arguments + " --threads 1");
+    const Outcome plain = c.arguments.find("--") == std::string::npos && run.status == 2 ? vepe(c.arguments) : run;
+    EXPECT_EQ(plain.status, c.status) << plain.err;
+    EXPECT_NE(plain.err.find(c.message), std::string::npos) << plain.err;
+    EXPECT_LE(std::count(plain.err.begin(), plain.err.end(), '\n'), 2) << plain.err;
+  }
+  const Outcome both = vepe("predict " + kTorture + "zero_bytes.mp4 " + kTorture + "single_frame.mp4 -o " + out.string() + " --threads 1 --progress none");
+  EXPECT_EQ(both.status, 3) << both.err;
+  EXPECT_EQ(lines_of(out / "single_frame.jsonl").size(), 1u);
+}
+
+TEST(Predict, WritesCocoResultsWithTheIdsOfAnAnnotationFile) {
+  const fs::path out = folder("coco");
+  std::ofstream(out / "annotations.json") << R"({"images": [{"id": 7, "file_name": "000001.jpg", "width": 384, "height": 288}], "annotations": [],
+      "categories": [{"id": 1, "name": "person", "keypoints": ["nose"], "skeleton": []}]})";
+  const Outcome run = vepe("predict " + kTorture + "imgseq_jpg/000001.jpg -o " + out.string() + " --save coco --threads 1 --progress none --images-from " +
+                           (out / "annotations.json").string());
+  ASSERT_EQ(run.status, 0) << run.err;
+  const auto results = nlohmann::json::parse(read(out / "coco_results.json"));
+  ASSERT_FALSE(results.empty());
+  for (const auto& result : results) {
+    EXPECT_EQ(result["image_id"], 7);
+    EXPECT_EQ(result["keypoints"].size(), 51u);
+  }
+}
+
+// The public checkpoint itself goes in; every stage comes out within 1e-4 of the public implementation.
+TEST(Verify, ThePublicPetrCheckpointGivesThePublicNumbers) {
+  const fs::path out = folder("verify"), model = out / "petr.safetensors";
+  const Outcome import = vepe("import " VEPE_SOURCE_DIR "/tests/data/petr/petr_tiny.pth -o " + model.string());
+  ASSERT_EQ(import.status, 0) << import.err << import.out;
+  const std::string reference = " --reference " VEPE_SOURCE_DIR "/tests/data/petr/io.safetensors";
+  const Outcome verify = vepe("verify --model " + model.string() + reference + " --tolerance 1e-4");
+  EXPECT_EQ(verify.status, 0) << verify.err << verify.out;
+  EXPECT_NE(verify.out.find("pose_decoder.layer2.keypoints"), std::string::npos) << verify.out;
+  const Outcome strict = vepe("verify --model " + model.string() + reference + " --tolerance 0");
+  EXPECT_EQ(strict.status, 1) << strict.out;
+}
+
+// A training set of synthetic people and a model small enough for a test.
+struct Training : testing::Test {
+  fs::path work = folder("training");
+
+  void SetUp() override {
+    const Outcome synth = vepe("synth -o " + (work / "synth").string() + " --clips 2 --frames 8 --size 160x128 --seed 3 --images --no-video --progress none");
+    ASSERT_EQ(synth.status, 0) << synth.err;
+    std::ofstream(work / "model.toml") << "[model]\nchannels = 32\nheads = 4\nfeed_forward = 64\ndropout = 0.1\n"
+                                          "[input]\nmean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]\nshort_side = 0\nlong_side = 128\nmultiple = 32\n"
+                                          "[backbone]\ntype = \"movenet\"\n[neck]\ninputs = [\"p4\", \"block5\", \"block12\"]\nextra_levels = 0\ngroups = 8\n"
+                                          "[encoder]\nlayers = 0\n[proposals]\ntype = \"dense\"\nqueries = 8\n[pose_decoder]\nlayers = 2\nhead_hidden = 32\n"
+                                          "[joint_decoder]\nlayers = 1\npose_query = true\nkeypoint_scores = true\n[heatmap]\nenabled = false\n";
+    std::ofstream(work / "recipe.toml") << "model = \"" << (work / "model.toml").string() << "\"\n"
+                                        << "init = \"" VEPE_SOURCE_DIR "/models/start/movenet_multipose.safetensors\"\ninit_prefix = \"backbone.\"\nseed = 5\nema = 0.9\n"
+                                           "[optimizer]\nlr = 1e-3\n[[optimizer.group]]\nmatch = \"backbone.trunk.\"\nlr = 0.0\n"
+                                           "[schedule]\nsteps = 40\nwarmup = 5\n[loss]\nclass_loss = \"quality\"\n[loss.dense]\nenabled = true\n"
+                                        << "[[data.train]]\nannotations = \"" << (work / "synth" / "annotations_coco.json").string() << "\"\nimages = \""
+                                        << (work / "synth" / "images").string() << "\"\n"
+                                        << "[data.augment]\nlong_sides = [96, 128]\nblur = 0.3\n[data.loader]\nbatch = 2\nworkers = 2\n";
+  }
+  std::string train(const std::string& run, const std::string& more) {
+    return "train " + (work / "recipe.toml").string() + " -o " + (work / run).string() + " --threads 1 --progress none " + more;
+  }
+  std::vector<double> losses(const std::string& run) {
+    std::vector<double> values;
+    for (const auto& line : lines_of(work / run / "metrics.jsonl")) {
+      if (line.contains("loss")) values.push_back(line["loss"]["total"].get<double>());
+    }
+    return values;
+  }
+};
+
+TEST_F(Training, AResumedRunRepeatsTheLossesOfAStraightOneToTheLastBit) {
+  ASSERT_EQ(vepe(train("straight", "")).status, 0);
+  ASSERT_EQ(vepe(train("stopped", "--stop-after 20")).status, 0);
+  EXPECT_EQ(losses("stopped").size(), 20u);
+  const Outcome resumed = vepe(train("stopped", "--resume"));
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  const auto a = losses("straight"), b = losses("stopped");
+  ASSERT_EQ(a.size(), 40u);
+  EXPECT_EQ(a, b);
+  for (const double loss : a) EXPECT_TRUE(std::isfinite(loss));
+  EXPECT_EQ(read(work / "straight" / "model.safetensors"), read(work / "stopped" / "model.safetensors"));
+  const Outcome plot = vepe("train --plot " + (work / "straight").string());
+  EXPECT_EQ(plot.status, 0) << plot.err;
+  EXPECT_NE(read(work / "straight" / "plot.svg").find("polyline"), std::string::npos);
+}
+
+TEST_F(Training, LosesLossAndRefusesARunOfAnotherRecipe) {
+  const Outcome run = vepe(train("run", "schedule.steps=60"));
+  ASSERT_EQ(run.status, 0) << run.err;
+  const auto values = losses("run");
+  double first = 0, last = 0;
+  for (int i = 0; i < 10; ++i) first += values[static_cast<std::size_t>(i)], last += values[values.size() - 1 - static_cast<std::size_t>(i)];
+  EXPECT_LT(last, first);
+  EXPECT_EQ(vepe(train("run", "schedule.steps=60")).status, 2);                // holds a run
+  EXPECT_EQ(vepe(train("run", "schedule.steps=80 --resume")).status, 2);       // another recipe
+  EXPECT_EQ(vepe(train("new", "schedule.stepz=80")).status, 2);                // unknown key
+  EXPECT_EQ(vepe(train("new", "optimizer.lr=fast")).status, 2);                // ill-typed
+}
+
+TEST(Doctor, FindsTheNumericsRight) {
+  const Outcome run = vepe("doctor --threads 1");
+  EXPECT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_NE(run.out.find("kernel against fp64"), std::string::npos);
+}
+
+TEST(Info, SaysWhatTheDefaultModelIs) {
+  const Outcome run = vepe("info");
+  ASSERT_EQ(run.status, 0) << run.err;
+  for (const char* part : {"parameters", "multiply-adds", "left_shoulder", "movenet", "licence", "Apache-2.0"}) {
+    EXPECT_NE(run.out.find(part), std::string::npos) << part << "\n" << run.out;
+  }
+}
+
+}  // namespace
