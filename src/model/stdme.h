@@ -1,0 +1,51 @@
+#pragma once
+
+#include "model/config.h"
+#include "model/outputs.h"
+#include "model/temporal_config.h"
+#include "nn/attention.h"
+#include "nn/blocks.h"
+
+namespace vepe::model {
+
+// Temporal multi-scale deformable attention (TMSDA), paper section 3.4, eq. 1: deformable attention whose levels are the
+// L levels of all T frames, with one softmax over all T * L * P points.
+class Tmsda : public nn::DeformableAttention {
+ public:
+  Tmsda(const ModelConfig& config, const TemporalConfig& temporal);
+
+  // query, position [1, N, C]; centres [1, N, 2] in 0..1 of the real image, the same place in every frame;
+  // frames: T memories (B = 1) in window order, which may differ in size -> [1, N, C] with the residual.
+  Tensor attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames);
+};
+
+// One post-norm layer: MSDA on the key frame, TMSDA on the window, feed-forward.
+class StdmeLayer : public torch::nn::Module {
+ public:
+  StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal);
+  // Queries are the key frame's tokens from `start` on; earlier ones are read and pass unchanged. centres and position
+  // [1, S - start, .] are those of the queries. Returns the key frame's new tokens [1, S, C].
+  Tensor forward(std::vector<Memory> frames, std::size_t key, std::int64_t start, const Tensor& centres, const Tensor& position);
+
+ private:
+  std::shared_ptr<nn::DeformableAttention> msda_;
+  std::shared_ptr<Tmsda> tmsda_;
+  std::shared_ptr<nn::FeedForward> ffn_;
+  torch::nn::LayerNorm norm1_{nullptr}, norm2_{nullptr}, norm3_{nullptr};
+};
+
+// Spatio-temporal deformable memory encoder (STDME), paper section 3.4, Figure 3b: the key frame's memory gathers visual
+// cues from the reference frames.
+class Stdme : public torch::nn::Module {
+ public:
+  Stdme(const ModelConfig& config, const TemporalConfig& temporal);
+  Memory forward(const std::vector<Memory>& window, std::size_t key);  // the key frame's temporal memory
+
+ private:
+  int first_level_;
+  // [L, C]. Offsets are in cells, so a token must know its level; its place it need not know, since it looks around itself.
+  Tensor level_embed_;
+  std::vector<std::shared_ptr<StdmeLayer>> layers_;
+};
+
+}  // namespace vepe::model

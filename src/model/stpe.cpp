@@ -1,0 +1,71 @@
+#include "model/stpe.h"
+
+#include "model/proposals.h"
+
+namespace vepe::model {
+
+Tensor instance_mask(const Tensor& key, const Tensor& reference, double threshold) {
+  const torch::NoGradGuard no_grad;
+  const Tensor cosine = torch::matmul(key, reference.t());  // [N, R]
+  const Tensor mask = torch::zeros_like(cosine, cosine.options().dtype(torch::kBool));
+  if (cosine.numel() == 0) return mask;
+  const auto [best, index] = cosine.max(1, true);  // [N, 1]
+  return mask.scatter(1, index, best >= threshold);
+}
+
+Tensor track_mask(const Tensor& key, const Tensor& reference) {
+  return (key.unsqueeze(1) == reference.unsqueeze(0)) & (key >= 0).unsqueeze(1);
+}
+
+StpeLayer::StpeLayer(const ModelConfig& config) {
+  self_attn_ = register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
+  cross_attn_ = register_module("cross_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
+  ffn_ = register_module("ffn", std::make_shared<nn::FeedForward>(config.channels, config.feed_forward, config.dropout));
+  const auto norm = [&] { return torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.channels})); };
+  norm1_ = register_module("norm1", norm());
+  norm2_ = register_module("norm2", norm());
+  norm3_ = register_module("norm3", norm());
+}
+
+Tensor StpeLayer::forward(const Tensor& query, const Tensor& position, const Tensor& reference_key, const Tensor& reference,
+                          const Tensor& allowed) {
+  const Tensor keys = query + position;
+  Tensor x = norm1_->forward(query + self_attn_->forward(keys, keys, query));
+  x = norm2_->forward(x + cross_attn_->forward(x + position, reference_key, reference, allowed));
+  return norm3_->forward(ffn_->forward(x));
+}
+
+Stpe::Stpe(const ModelConfig& config, const TemporalConfig& temporal) : channels_(config.channels) {
+  const std::int64_t C = config.channels, K = config.keypoint_count;
+  frame_offset_ = register_parameter("frame_offset", torch::randn({temporal.frames - 1, C}) * 0.1);
+  position_ = register_module("position", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4, C, C}));
+  auto layers = register_module("layers", std::make_shared<torch::nn::Module>());
+  for (int i = 0; i < temporal.stpe_layers; ++i) {
+    layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<StpeLayer>(config)));
+  }
+}
+
+Tensor Stpe::position(const Tensor& keypoints) {
+  return position_->forward(pose_shape(keypoints.detach().unsqueeze(0))).squeeze(0);
+}
+
+Tensor Stpe::forward(const std::vector<KeptQueries>& window, std::size_t key, const Tensor& allowed) {
+  std::vector<Tensor> queries, keys;
+  for (std::size_t f = 0; f < window.size(); ++f) {
+    if (f == key) continue;
+    const auto offset = frame_offset_[static_cast<std::int64_t>(queries.size())];
+    queries.push_back(window[f].query);
+    keys.push_back(window[f].query + position(window[f].keypoints) + offset);
+  }
+  const Tensor none = window[key].query.slice(0, 0, 0);  // a window of one frame has no references
+  const Tensor reference = queries.empty() ? none : torch::cat(queries), reference_key = keys.empty() ? none : torch::cat(keys);
+  Tensor x = window[key].query.unsqueeze(0);  // [1, N, C]
+  const Tensor own_position = position(window[key].keypoints).unsqueeze(0);
+  const Tensor mask = allowed.defined() ? allowed.unsqueeze(0) : Tensor();
+  for (const auto& layer : layers_) {
+    x = layer->forward(x, own_position, reference_key.unsqueeze(0), reference.unsqueeze(0), mask);
+  }
+  return x.squeeze(0);
+}
+
+}  // namespace vepe::model

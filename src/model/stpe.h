@@ -1,0 +1,53 @@
+#pragma once
+
+#include "model/config.h"
+#include "model/temporal_config.h"
+#include "model/temporal_outputs.h"
+#include "nn/attention.h"
+#include "nn/blocks.h"
+
+namespace vepe::model {
+
+// The instance mask of one reference frame, paper sections 3.3 and 3.6: key instance i may attend to
+// j* = argmax_j cos(i, j) and to nobody else, and only if that cosine is at least `threshold`.
+// Rows of length 1: key [N, C], reference [R, C] -> [N, R] bool. No gradient; R may be 0.
+Tensor instance_mask(const Tensor& key, const Tensor& reference, double threshold);
+
+// The same from ground truth, for the start of training when embeddings mean nothing yet: ids are equal and not negative.
+// key [N], reference [R] int64 -> [N, R] bool.
+Tensor track_mask(const Tensor& key, const Tensor& reference);
+
+// One post-norm layer: self-attention over the key frame, cross-attention to the reference frames, feed-forward.
+class StpeLayer : public torch::nn::Module {
+ public:
+  explicit StpeLayer(const ModelConfig& config);
+  // query, position [1, N, C]; reference_key, reference [1, R, C]; allowed [1, N, R] bool or undefined -> [1, N, C]
+  Tensor forward(const Tensor& query, const Tensor& position, const Tensor& reference_key, const Tensor& reference, const Tensor& allowed);
+
+ private:
+  std::shared_ptr<nn::MultiHeadAttention> self_attn_, cross_attn_;
+  std::shared_ptr<nn::FeedForward> ffn_;
+  torch::nn::LayerNorm norm1_{nullptr}, norm2_{nullptr}, norm3_{nullptr};
+};
+
+// Spatio-temporal pose encoder (STPE), paper section 3.3, Figure 3a: the key frame's pose queries gather what the
+// reference frames know of the same persons.
+class Stpe : public torch::nn::Module {
+ public:
+  Stpe(const ModelConfig& config, const TemporalConfig& temporal);
+
+  // window: kept queries of the T frames in order; `allowed` [N, R] over the queries of all reference frames in window
+  // order, or undefined for "all". Returns the key frame's queries [N, C]. Any frame may be without queries.
+  Tensor forward(const std::vector<KeptQueries>& window, std::size_t key, const Tensor& allowed);
+
+ private:
+  // The paper's queries carry a learned place in their list; kept ones have lost it, so the pose says where they are.
+  Tensor position(const Tensor& keypoints);  // [R, K, 2] -> [R, C]
+
+  std::int64_t channels_;
+  Tensor frame_offset_;  // [T - 1, C], added to the keys of each reference frame
+  std::shared_ptr<nn::Mlp> position_;
+  std::vector<std::shared_ptr<StpeLayer>> layers_;
+};
+
+}  // namespace vepe::model

@@ -1,0 +1,110 @@
+#include "model/vepe.h"
+
+#include "core/error.h"
+#include "model/pose_query_selection.h"
+
+namespace vepe::model {
+namespace {
+
+// Frame b of a batch as a batch of one.
+Memory frame_memory(const Memory& memory, std::int64_t b) {
+  Memory frame;
+  frame.tokens = memory.tokens.slice(0, b, b + 1);
+  frame.shapes = memory.shapes;
+  if (memory.padding.defined()) frame.padding = memory.padding.slice(0, b, b + 1);
+  frame.valid_ratios = memory.valid_ratios.slice(0, b, b + 1);
+  return frame;
+}
+
+void check(const FrameFeatures& frame, const FrameFeatures& key) {
+  const std::int64_t N = frame.query.size(0), C = key.query.size(1), K = key.keypoints.size(1);
+  ops::expect_shape(frame.memory.tokens, {1, -1, C}, "memory of a frame");
+  ops::expect_shape(frame.query, {N, C}, "pose queries of a frame");
+  ops::expect_shape(frame.score_logit, {N}, "scores of a frame");
+  ops::expect_shape(frame.keypoints, {N, K, 2}, "keypoints of a frame");
+  if (frame.embedding.defined()) ops::expect_shape(frame.embedding, {N, -1}, "embeddings of a frame");
+}
+
+}  // namespace
+
+Vepe::Vepe(const ModelConfig& config, const TemporalConfig& temporal) : temporal_(temporal) {
+  if (temporal.icm) instance_stream_ = register_module("instance_stream", std::make_shared<InstanceStream>(config, temporal));
+  if (temporal.stpe) stpe_ = register_module("stpe", std::make_shared<Stpe>(config, temporal));
+  if (temporal.stdme) stdme_ = register_module("stdme", std::make_shared<Stdme>(config, temporal));
+  if (temporal.stpd) {
+    stpd_ = register_module("stpd", std::make_shared<Stpd>(config, temporal));
+  } else if (temporal.stpe) {
+    heads_ = register_module("temporal_heads", std::make_shared<PoseHeads>(config));
+  }
+}
+
+std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index, const Tensor& refined_keypoints) {
+  const PoseLayer& last = output.pose_layers.back();
+  const std::int64_t B = last.query.size(0), K = last.keypoints.size(2);
+  Tensor embeddings, keypoints = last.keypoints;  // [B, N, C], [B, N, K, 2]
+  if (instance_stream_) embeddings = instance_stream_->forward(output.memory, last.query, last.keypoints);
+  if (refined_keypoints.defined()) {
+    const std::int64_t R = refined_index.size(1);
+    keypoints = keypoints.scatter(1, refined_index.view({B, R, 1, 1}).expand({B, R, K, 2}), refined_keypoints);
+  }
+  std::vector<FrameFeatures> frames;
+  for (std::int64_t b = 0; b < B; ++b) {
+    FrameFeatures frame;
+    frame.memory = frame_memory(output.memory, b);
+    frame.query = last.query[b];
+    frame.score_logit = last.score_logit[b];
+    frame.keypoints = keypoints[b];
+    if (embeddings.defined()) frame.embedding = embeddings[b];
+    frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
+TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSource mask) {
+  if (static_cast<int>(window.size()) != temporal_.frames) {
+    throw Error(ErrorCode::kUsage, "temporal phase", "the window has " + std::to_string(window.size()) + " frames, the model wants " +
+                std::to_string(temporal_.frames), "repeat the first or last frame at the ends of a video");
+  }
+  const auto key = static_cast<std::size_t>(temporal_.key_position());
+  std::vector<KeptQueries> kept;
+  std::vector<Memory> memories;
+  for (const FrameFeatures& frame : window) {
+    check(frame, window[key]);
+    kept.push_back(select_pose_queries(frame, temporal_.pqs_threshold));
+    memories.push_back(frame.memory);
+  }
+
+  TemporalOutput output;
+  output.query_index = kept[key].index;
+  output.embedding = kept[key].embedding;
+  output.query = stpe_ ? stpe_->forward(kept, key, allowed(kept, mask)) : kept[key].query;
+  // With nobody in the key frame the temporal memory, which is most of the work, would have no reader.
+  output.memory = stdme_ && kept[key].count() > 0 ? stdme_->forward(memories, key) : memories[key];
+  if (stpd_) {
+    output.layers = stpd_->forward(output.query, kept[key].keypoints, kept[key].score_logit, output.memory);
+  } else if (heads_) {
+    output.layers = {heads_->forward(output.query, kept[key].keypoints, kept[key].score_logit)};
+  } else {
+    output.layers = {{kept[key].score_logit, kept[key].keypoints}};
+  }
+  return output;
+}
+
+Tensor Vepe::allowed(const std::vector<KeptQueries>& kept, MaskSource mask) const {
+  if (!instance_stream_) return {};
+  const auto key = static_cast<std::size_t>(temporal_.key_position());
+  std::vector<Tensor> masks;
+  for (std::size_t f = 0; f < kept.size(); ++f) {
+    if (f == key) continue;
+    const bool from_ids = mask == MaskSource::kTrackIds;
+    for (const std::size_t frame : {f, key}) {
+      if (from_ids ? kept[frame].track_id.defined() : kept[frame].embedding.defined()) continue;
+      throw Error(ErrorCode::kUsage, "temporal phase", from_ids ? "a frame has no track ids" : "a frame has no instance embeddings");
+    }
+    masks.push_back(from_ids ? track_mask(kept[key].track_id, kept[f].track_id)
+                             : instance_mask(kept[key].embedding, kept[f].embedding, temporal_.mask_threshold));
+  }
+  return masks.empty() ? Tensor() : torch::cat(masks, 1);
+}
+
+}  // namespace vepe::model
