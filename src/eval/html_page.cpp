@@ -73,14 +73,14 @@ std::string html_section(const std::string& title, const std::string& body) {
 }
 
 std::string html_table(const Table& table) {
-  std::string html = "<div class=\"scroll\"><table><thead><tr><th>sequence</th>";
+  std::string html = "<div class=\"scroll\"><table><thead><tr><th>" + html_escape(table.name_column) + "</th>";
   for (const auto& column : table.columns) html += "<th>" + html_escape(column) + "</th>";
   html += "</tr></thead>";
   std::string body, foot;
   for (const auto& [name, values] : table.rows) {
     const bool total = name == "total";
     std::string row = std::string("<tr") + (total ? " class=\"total\"" : "") + "><td>" + html_escape(name) + "</td>";
-    for (double v : values) row += std::isnan(v) ? "<td>-</td>" : fmt::format("<td>{:.{}f}</td>", v, table.decimals);
+    for (double v : values) row += std::isnan(v) ? "<td>-</td>" : fmt::format("<td>{:.{}f}</td>", v, table.decimals_of(v));
     (total ? foot : body) += row + "</tr>\n";
   }
   return html + "<tbody>" + body + "</tbody><tfoot>" + foot + "</tfoot></table></div>\n";

@@ -212,7 +212,7 @@ std::vector<Table> metrics_tables(const CocoReport& report) {
       for (const auto& interval : report.intervals) row.second.push_back(end[0] == 'l' ? interval.low : interval.high);
     }
   }
-  Table keypoints{"Keypoints, per cent of labelled points of matched persons", {"good", "jitter", "inversion", "swap", "miss", "similarity"}, {}, 1};
+  Table keypoints{"Keypoints, per cent of labelled points of matched persons", {"good", "jitter", "inversion", "swap", "miss", "similarity"}, {}, 1, "keypoint"};
   for (const auto& k : report.keypoints.keypoints) {
     const double n = k.points > 0 ? static_cast<double>(k.points) : kNan;
     std::vector<double> row;
@@ -237,14 +237,15 @@ std::vector<Table> metrics_tables(const MotReport& report, bool per_sequence) {
   return {table};
 }
 
+int Table::decimals_of(double value) const { return decimals > 1 && value == std::floor(value) && std::abs(value) > 1 ? 0 : decimals; }
+
 std::string render(const Table& table, TableStyle style) {
   std::vector<std::vector<std::string>> cells{{style == TableStyle::kCsv ? escape(table.title, style) : ""}};
   for (const auto& column : table.columns) cells[0].push_back(escape(column, style));
   for (const auto& [name, values] : table.rows) {
     auto& row = cells.emplace_back(std::vector{escape(name, style)});
     for (double v : values) {
-      const bool whole = v == std::floor(v) && table.decimals > 1 && std::abs(v) > 1;  // counts beside fractions
-      row.push_back(cell(v, whole ? 0 : table.decimals, style));
+      row.push_back(cell(v, table.decimals_of(v), style));
     }
   }
   std::vector<std::size_t> widths(cells[0].size(), 0);

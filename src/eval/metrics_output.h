@@ -40,6 +40,10 @@ struct Table {
   std::vector<std::string> columns;  // without the name column
   std::vector<std::pair<std::string, std::vector<double>>> rows;
   int decimals = 1;
+  std::string name_column = "sequence";  // header of the names, in HTML
+
+  // Digits after the point for one value: counts that stand beside fractions have none.
+  int decimals_of(double value) const;
 };
 std::vector<Table> metrics_tables(const PoseEvalResult& result, bool per_sequence);
 std::vector<Table> metrics_tables(const CocoReport& report);

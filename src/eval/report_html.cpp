@@ -123,7 +123,8 @@ std::string report_html(const CocoReport& report, const OksCurves& curves) {
 std::string report_html(const MotReport& report) {
   std::vector<std::pair<std::string, double>> bars;
   for (const auto& [name, value] : mot_summary(report.total)) {
-    if (value <= 1) bars.emplace_back(name, 100 * value);
+    const bool count = name == "IDSW" || name == "FP" || name == "FN" || name == "Frag" || name == "MT" || name == "PT" || name == "ML";
+    if (!count) bars.emplace_back(name, 100 * value);
   }
   std::vector<double> x;
   for (int a = 0; a < kHotaThresholds; ++a) x.push_back(hota_threshold(a));
