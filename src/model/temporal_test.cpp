@@ -198,7 +198,9 @@ TEST_F(Temporal, EverySwitchLeavesTheRestValid) {
     }
     EXPECT_EQ(output.embedding.defined(), temporal.icm);
     EXPECT_EQ(output.memory.tokens.equal(window[1].memory.tokens), !temporal.stdme);
-    if (bits == 0) EXPECT_TRUE(output.layers[0].keypoints.equal(window[1].keypoints.index_select(0, output.query_index)));
+    if (bits == 0) {
+      EXPECT_TRUE(output.layers[0].keypoints.equal(window[1].keypoints.index_select(0, output.query_index)));
+    }
 
     std::map<std::string, double> gradient_of;  // by module
     if (bits != 0) everything(output).backward();
@@ -252,7 +254,7 @@ TEST_F(Temporal, FramesWithoutPeopleWork) {
     vepe.zero_grad();
     everything(output).backward();
     for (const auto& [name, parameter] : parameters_of(vepe)) {
-      if (parameter.grad().defined()) EXPECT_TRUE(parameter.grad().isfinite().all().item<bool>()) << name;
+      EXPECT_TRUE(!parameter.grad().defined() || parameter.grad().isfinite().all().item<bool>()) << name;
     }
   }
 }
