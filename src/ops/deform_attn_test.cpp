@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include <hwy/highway.h>
 #include <hwy/targets.h>
@@ -175,14 +176,14 @@ TEST(DeformAttn, LocationsThatAreNotFiniteOrFarAwayContributeNothing) {
   const float bad[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                        -std::numeric_limits<float>::infinity(), 1e30F, -1e30F, std::numeric_limits<float>::max(), 3e9F, -2.0F};
   for_each_target([&] {
-    for (const std::int64_t queries : {2, 40}) {
+    for (const auto& [queries, axis] : {std::pair<std::int64_t, std::int64_t>{2, 0}, {2, 1}, {40, 0}, {40, 1}}) {
       Inputs inputs = random_inputs(1, {{4, 5}, {2, 2}}, queries, 2, 4, 12, 3);
       Inputs without = inputs;
       without.weights = inputs.weights.clone();
       inputs.locations = inputs.locations.clone();
       for (std::size_t i = 0; i < std::size(bad); ++i) {
         const auto head = static_cast<std::int64_t>(i % 2), level = static_cast<std::int64_t>(i / 2 % 2), point = static_cast<std::int64_t>(i / 4);
-        inputs.locations[0][1][head][level][point][static_cast<std::int64_t>(i) % 2 == 0 ? 1 : 0] = bad[i];
+        inputs.locations[0][1][head][level][point][axis] = bad[i];
         without.weights[0][1][head][level][point] = 0;
       }
       const Results got = run(inputs, at::kFloat), want = run(without, at::kFloat);
