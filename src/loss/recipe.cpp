@@ -2,6 +2,7 @@
 
 #include "loss/criterion.h"
 #include "loss/dense.h"
+#include "loss/temporal_criterion.h"
 
 namespace vepe::loss {
 namespace {
@@ -61,6 +62,20 @@ void read_criterion_config(TableReader& table, CriterionConfig& config) {
   read_heatmap(table.table("heatmap"), config.heatmap);
   TableReader dense = table.table("dense");
   read_dense_loss_config(dense, config.dense);
+  table.finish();
+}
+
+void read_temporal_criterion_config(TableReader& table, TemporalCriterionConfig& config) {
+  table.read("class_weight", config.class_weight, 0, kMaxWeight);
+  table.read("keypoint_weight", config.keypoint_weight, 0, kMaxWeight);
+  table.read("oks_weight", config.oks_weight, 0, kMaxWeight);
+  table.read("instance_weight", config.instance_weight, 0, kMaxWeight);
+  table.read("margin", config.margin, 0, 2);
+  table.read_choice("class_loss", config.class_loss, {"focal", "quality"});
+  table.read("alpha", config.alpha, 0, 1);
+  table.read("gamma", config.gamma, 0, 10);
+  table.read("auxiliary", config.auxiliary);
+  read_matcher(table.table("matcher"), config.matcher);
   table.finish();
 }
 

@@ -76,27 +76,6 @@ struct Instances {
 
 }  // namespace
 
-void read_temporal_criterion_config(TableReader& table, TemporalCriterionConfig& config) {
-  const double most = 1e6;
-  table.read("class_weight", config.class_weight, 0, most);
-  table.read("keypoint_weight", config.keypoint_weight, 0, most);
-  table.read("oks_weight", config.oks_weight, 0, most);
-  table.read("instance_weight", config.instance_weight, 0, most);
-  table.read("margin", config.margin, 0, 2);
-  table.read_choice("class_loss", config.class_loss, {"focal", "quality"});
-  table.read("alpha", config.alpha, 0, 1);
-  table.read("gamma", config.gamma, 0, 10);
-  table.read("auxiliary", config.auxiliary);
-  TableReader matcher = table.table("matcher");
-  matcher.read("class_weight", config.matcher.class_weight, 0, most);
-  matcher.read("keypoint_weight", config.matcher.keypoint_weight, 0, most);
-  matcher.read("oks_weight", config.matcher.oks_weight, 0, most);
-  matcher.read("alpha", config.matcher.alpha, 0, 1);
-  matcher.read("gamma", config.matcher.gamma, 0, 10);
-  matcher.finish();
-  table.finish();
-}
-
 void label_frame(model::FrameFeatures& frame, const Match& match, const Targets& targets) {
   const auto options = at::TensorOptions().dtype(at::kLong).device(frame.query.device());
   const Tensor query = match.query.to(options), person = match.person.to(options);

@@ -24,7 +24,7 @@ struct TemporalCriterionConfig {
   bool auxiliary = true;             // losses on all layers, not only on the last one
 };
 
-// Reads the keys of the members' names, `matcher` is a sub-table. `sigmas` is not read. Throws Error(kUsage).
+// Reads the temporal table of a training recipe: keys are the members' names, `matcher` is a sub-table. `sigmas` is not read. Throws Error(kUsage).
 void read_temporal_criterion_config(TableReader& table, TemporalCriterionConfig& config);
 
 // Notes which queries of a frame the spatial matching paired with whom, for PQS, the mask from track ids and eq. 5.

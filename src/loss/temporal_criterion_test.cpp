@@ -144,6 +144,20 @@ TEST(TemporalCriterion, GradientsEqualFiniteDifferences) {
       start, 1e-5);
 }
 
+TEST(TemporalCriterion, ConfigIsReadFromARecipe) {
+  const toml::table document = parse_toml_text("instance_weight = 3\nmargin = 0.5\nmatcher = { keypoint_weight = 9 }", "recipe.toml");
+  TemporalCriterionConfig config = config_of_one_keypoint();
+  TableReader table(document, "recipe.toml: loss");
+  read_temporal_criterion_config(table, config);
+  EXPECT_EQ(config.instance_weight, 3);
+  EXPECT_EQ(config.margin, 0.5);
+  EXPECT_EQ(config.matcher.keypoint_weight, 9);
+  EXPECT_EQ(config.keypoint_weight, 70);
+  const toml::table typing_mistake = parse_toml_text("margn = 0.5", "recipe.toml");
+  TableReader mistaken(typing_mistake, "recipe.toml: loss");
+  EXPECT_THROW(read_temporal_criterion_config(mistaken, config), Error);
+}
+
 TEST(TemporalCriterion, LabelsAreThoseOfTheSpatialMatch) {
   model::FrameFeatures frame;
   frame.query = torch::zeros({4, 2});

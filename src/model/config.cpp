@@ -95,6 +95,9 @@ ModelConfig read_model_config(const toml::table& document, const std::string& na
   heatmap.read("enabled", config.heatmap.enabled);
   heatmap.finish();
 
+  TableReader temporal = root.table("temporal");
+  config.temporal = read_temporal_config(temporal, config.levels());
+
   root.finish();
   check(config, root);
   return config;
@@ -112,7 +115,7 @@ std::string write_model_config(const ModelConfig& config) {
   for (const std::string& name : config.neck.inputs) inputs.push_back(name);
   toml::table neck{{"extra_levels", config.neck.extra_levels}, {"groups", config.neck.groups}};
   if (!config.neck.inputs.empty()) neck.insert("inputs", inputs);
-  const toml::table document{
+  toml::table document{
       {"model", toml::table{{"name", config.name},
                             {"keypoints", config.keypoints},
                             {"keypoint_count", config.keypoint_count},
@@ -140,6 +143,8 @@ std::string write_model_config(const ModelConfig& config) {
                                     {"keypoint_scores", config.joint_decoder.keypoint_scores}}},
       {"heatmap", toml::table{{"enabled", config.heatmap.enabled}}},
   };
+  // Left out at its defaults, so that the text of a spatial model is what it was before there was a temporal phase.
+  if (config.temporal != TemporalConfig()) document.insert("temporal", write_temporal_config(config.temporal));
   std::ostringstream text;
   text << document << "\n";
   return text.str();

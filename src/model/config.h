@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "model/temporal_config.h"
 
 namespace vepe::model {
 
@@ -75,6 +76,7 @@ struct ModelConfig {
   PoseDecoderConfig pose_decoder;
   JointDecoderConfig joint_decoder;
   HeatmapConfig heatmap;
+  TemporalConfig temporal;          // [temporal]
 
   std::int64_t levels() const;      // L
   bool dense() const { return proposals.type == "dense"; }

@@ -63,6 +63,17 @@ TEST_F(Temporal, ConfigReadsBackEqualAndRefusesWhatCannotBe) {
   }
 }
 
+TEST_F(Temporal, ModelConfigCarriesTheSectionOnlyWhereItSaysSomething) {
+  const auto read = [](const std::string& text) { return read_model_config(parse_toml_text(text, "model.toml"), "model.toml"); };
+  const ModelConfig spatial = read("");
+  EXPECT_FALSE(spatial.temporal.enabled);
+  EXPECT_EQ(write_model_config(spatial).find("temporal"), std::string::npos);
+  const ModelConfig config = read("[temporal]\nenabled = true\nicm = false\nstdme_first_level = 3");
+  EXPECT_TRUE(config.temporal.enabled && !config.temporal.icm);
+  EXPECT_EQ(read(write_model_config(config)).temporal, config.temporal);
+  EXPECT_THROW(read("[temporal]\nstdme_first_level = 4"), Error);  // four levels
+}
+
 TEST_F(Temporal, SelectionKeepsGoodAndMatchedQueries) {
   FrameFeatures frame = random_frame({});
   const Tensor scores = torch::tensor({0.7, 0.2, 0.5, 0.01, 0.499, 0.4}, torch::kDouble);
