@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,13 @@ TEST(Joints, HeadRuleOfACocoPose) {
   EXPECT_DOUBLE_EQ(head.head_bottom.y, 100 - kNeckFraction * 40);
   EXPECT_DOUBLE_EQ(head.head_top.y, 60 - kHeadTopFraction * 40);
   EXPECT_DOUBLE_EQ(head.head_top.score, 0.7);
+
+  std::vector<Keypoint> leaning = standing_person();  // hips to the right by as much as they are below: u = (-1, -1) / sqrt 2
+  leaning[11].x = 215;
+  leaning[12].x = 185;
+  const Keypoint top = head_joints_from_coco(leaning).head_top;
+  EXPECT_NEAR(top.x, 100 - kHeadTopFraction * 40 * std::sqrt(0.5), 1e-9);
+  EXPECT_NEAR(top.y, 60 - kHeadTopFraction * 40 * std::sqrt(0.5), 1e-9);
 
   pose[11].present = false;  // no torso axis: on the line from the shoulders through the nose
   head = head_joints_from_coco(pose);

@@ -244,7 +244,10 @@ std::string values_of(const Sequence& sequence, Field field, bool boxes_only) {
       if (field == Field::kInstanceScores) all.push_back(person.score.value_or(-1));
       if (field == Field::kBoxes && person.bbox)
         all.push_back({person.bbox->x, person.bbox->y, person.bbox->width, person.bbox->height});
-      if (field == Field::kHeadBoxes && person.head_box) all.push_back({person.head_box->x, person.head_box->height});
+      if (field == Field::kHeadBoxes && person.head_box) {
+        const Box& box = *person.head_box;
+        all.push_back({box.x, box.y, box.width, box.height});
+      }
       if (field == Field::kAreas) all.push_back(person.area.value_or(-1));
       if (field == Field::kCrowdFlags) all.push_back(person.is_crowd);
       if (field == Field::kAnnotationIds) all.push_back(person.id.value_or(-1));
