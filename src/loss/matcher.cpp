@@ -1,12 +1,10 @@
 #include "loss/matcher.h"
 
-#include <span>
+#include <algorithm>
 
 #include <ATen/ATen.h>
 
 #include "core/linear_assignment.h"
-#include "loss/keypoint_l1.h"
-#include "loss/oks.h"
 #include "ops/shapes.h"
 
 namespace vepe::loss {
@@ -15,6 +13,9 @@ namespace {
 // Stands for a cost that is not a number. A diverged prediction is still matched, so that it reaches the loss and the
 // training loop sees the trouble there, instead of a set of persons that silently shrinks.
 constexpr double kWorstCost = 1e8;
+
+// Elements of one intermediate tensor of the costs (persons * keypoints * queries): small enough for a core's cache.
+constexpr std::int64_t kBlockElements = 1 << 17;
 
 Tensor class_cost(const Tensor& score_logit, const MatcherConfig& config) {
   constexpr double kEpsilon = 1e-12;
@@ -33,13 +34,30 @@ Tensor as_index(const std::vector<std::int64_t>& values, const at::Device& devic
 MatchCosts match_costs(const Tensor& score_logit, const Tensor& keypoints, const GroundTruth& truth, std::int64_t image,
                        const Tensor& sigmas, const MatcherConfig& config) {
   const auto from = truth.first.at(static_cast<std::size_t>(image)), to = truth.first.at(static_cast<std::size_t>(image) + 1);
-  const Tensor wanted = truth.keypoints.slice(0, from, to), visible = truth.visible.slice(0, from, to);  // [G, K, 2], [G, K]
-  const Tensor poses = keypoints.unsqueeze(1);                                                           // [N, 1, K, 2]
+  const std::int64_t queries = keypoints.size(0);
+  // The formulas of keypoint_l1 and oks, with the queries as the innermost axis: there may be thousands of them (every
+  // memory token), and operations along the two coordinates would not vectorise.
+  const Tensor x = keypoints.select(2, 0).t().contiguous(), y = keypoints.select(2, 1).t().contiguous();  // [K, N]
+  const std::int64_t block = std::max<std::int64_t>(1, kBlockElements / std::max<std::int64_t>(1, x.numel()));
+  std::vector<Tensor> error, similarity;
+  for (std::int64_t g = from; g < to; g += block) {
+    const std::int64_t end = std::min(to, g + block);
+    const auto column = [&](const Tensor& values) { return values.slice(0, g, end).unsqueeze(-1); };
+    const Tensor visible = column(truth.visible), count = truth.visible.slice(0, g, end).sum(1, true).clamp_min(1);
+    const Tensor dx = x - column(truth.keypoints.select(2, 0)), dy = y - column(truth.keypoints.select(2, 1));  // [g, K, N]
+    error.push_back((dx.abs() + dy.abs()).mul_(visible).sum(1) / (2 * count));
+    const Tensor scale = -0.125 / (column(truth.area) * sigmas.square()).unsqueeze(-1);  // [g, K, 1]
+    const Tensor size = truth.size_px.slice(0, g, end);                                  // [g, 1, 2]
+    const Tensor squared = (dx * size.slice(2, 0, 1)).square_().add_((dy * size.slice(2, 1, 2)).square_());
+    similarity.push_back(squared.mul_(scale).exp_().mul_(visible).sum(1) / count);
+  }
+  const auto joined = [&](const std::vector<Tensor>& blocks, double weight) {
+    return blocks.empty() ? x.new_empty({queries, 0}) : (weight * at::cat(blocks)).t();
+  };
   MatchCosts costs;
-  costs.score = (config.class_weight * class_cost(score_logit, config)).unsqueeze(1).expand({-1, to - from});
-  costs.keypoints = config.keypoint_weight * keypoint_l1(poses, wanted, visible) / (2 * visible.sum(-1)).clamp_min(1);
-  costs.oks =
-      -config.oks_weight * oks(poses, wanted, visible, truth.area.slice(0, from, to), truth.size_px.slice(0, from, to), sigmas);
+  costs.score = (config.class_weight * class_cost(score_logit, config)).unsqueeze(1).expand({queries, to - from});
+  costs.keypoints = joined(error, config.keypoint_weight);
+  costs.oks = joined(similarity, -config.oks_weight);
   return costs;
 }
 

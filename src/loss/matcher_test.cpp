@@ -1,6 +1,8 @@
 #include "loss/matcher.h"
 
 #include "core/error.h"
+#include "loss/keypoint_l1.h"
+#include "loss/oks.h"
 #include "loss/test_support.h"
 
 namespace vepe::loss {
@@ -36,6 +38,23 @@ TEST(Matcher, CostsAndPairsAgreeWithTheReference) {
   Tensor assigned = torch::zeros({15}, torch::kLong);
   assigned.index_put_({matches[0].query}, matches[0].person + 1);
   EXPECT_TRUE(torch::equal(assigned, tensor(file, "assigned_gt_plus_1")));
+}
+
+// The costs are computed in blocks of persons; both sides of that border must be the formulas of the losses.
+TEST(Matcher, CostsAreTheLossesAtAnyNumberOfQueries) {
+  torch::manual_seed(2);
+  for (const std::int64_t queries : {1, 7, 4001, 40000}) {
+    const std::vector<Targets> targets{testing::random_targets(2, 5), testing::random_targets(3, 5, 300, 100)};
+    const Tensor keypoints = torch::rand({queries, 5, 2}), sigma = torch::tensor({0.1F, 0.2F, 0.3F, 0.4F, 0.5F});
+    const GroundTruth truth = pack_ground_truth(targets, 5, keypoints);
+    const MatchCosts costs = match_costs(torch::randn({queries}), keypoints, truth, 1, sigma, {});
+    const Tensor poses = keypoints.unsqueeze(1), wanted = truth.keypoints.slice(0, 2), visible = truth.visible.slice(0, 2);
+    const Tensor error = 70 * keypoint_l1(poses, wanted, visible) / (2 * visible.sum(1));
+    const Tensor similarity = oks(poses, wanted, visible, truth.area.slice(0, 2), truth.size_px.slice(0, 2), sigma);
+    ASSERT_EQ(costs.keypoints.sizes(), (at::IntArrayRef{queries, 3}));
+    EXPECT_TRUE(torch::allclose(costs.keypoints, error, 1e-5, 1e-5)) << queries;
+    EXPECT_TRUE(torch::allclose(costs.oks, -7 * similarity, 1e-4, 1e-6)) << queries;
+  }
 }
 
 TEST(Matcher, ImagesDoNotInfluenceEachOther) {
