@@ -17,7 +17,7 @@
 namespace vepe::checkpoint {
 namespace {
 
-constexpr std::size_t kShownDifferences = 5;
+constexpr std::size_t kShownDifferences = 5, kReleaseBytes = 64u << 20;
 constexpr std::string_view kHead = "bbox_head.", kParallel = "module.";
 
 // A checkpoint's tensors sorted into parts, under our names.
@@ -202,20 +202,28 @@ std::string family_of(const Parts& parts) {
 }  // namespace
 
 ImportedModel import_checkpoint(const TorchFile& file, const ImportOptions& options) {
+  const StateDict state = file.state_dict(options.entry);
+  // The file's pages need not stand in memory beside the whole model.
+  file.release_pages();
+  return import_state(state, file.name(), options, [&] { file.release_pages(); });
+}
+
+ImportedModel import_state(const StateDict& state, const std::string& file, const ImportOptions& options,
+                           const std::function<void()>& after_copy) {
   ImportedModel result;
   ImportReport& report = result.report;
-  const StateDict state = file.state_dict(options.entry);
   report.root = state.root;
   for (const std::string& name : state.others) report.ignored.push_back(name);
-  const Parts parts = sort_into_parts(without_parallel_prefix(state.tensors), file.name(), report);
+  const Parts parts = sort_into_parts(without_parallel_prefix(state.tensors), file, report);
   report.family = family_of(parts);
-  model::ModelConfig config = infer_config(parts.guess, parts.petr, file.name());
+  model::ModelConfig config = infer_config(parts.guess, parts.petr, file);
   const Conversion conversion(parts, options, config, report);
   result.model = std::make_shared<model::SpatialModel>(config);
 
   const torch::NoGradGuard no_grad;
   std::vector<std::string> differences;
   std::set<std::string> used;
+  std::size_t copied = 0;
   for (auto& [name, target] : model::state_of(*result.model)) {
     const bool in_backbone = name.starts_with(kBackbonePrefix);
     const TensorMap& part = in_backbone ? parts.backbone : parts.petr;
@@ -225,6 +233,11 @@ ImportedModel import_checkpoint(const TorchFile& file, const ImportOptions& opti
       copy_into(writable, name, source->second, conversion, differences);
       report.mapped.push_back({parts.public_names.at(name), name});
       used.insert(name);
+      copied += source->second.size_bytes();
+      if (copied > kReleaseBytes) {
+        after_copy();
+        copied = 0;
+      }
     } else if (may_be_initialised(name, parts)) {
       report.initialised.push_back(name);
     } else {
@@ -236,11 +249,11 @@ ImportedModel import_checkpoint(const TorchFile& file, const ImportOptions& opti
   }
   if (!differences.empty()) {
     for (const std::string& name : report.unknown) differences.push_back("no place for " + name);
-    refuse(file.name(), "looks like " + report.family + " but fits only in part", differences, "give the complete checkpoint of a network that vepe knows");
+    refuse(file, "looks like " + report.family + " but fits only in part", differences, "give the complete checkpoint of a network that vepe knows");
   }
-  if (options.strict && !report.unknown.empty()) refuse(file.name(), "holds tensors that have no place", report.unknown, "leave out --strict to ignore them");
+  if (options.strict && !report.unknown.empty()) refuse(file, "holds tensors that have no place", report.unknown, "leave out --strict to ignore them");
   if (options.strict && !report.initialised.empty()) {
-    refuse(file.name(), "lacks tensors of the model", report.initialised, "leave out --strict to start them from random numbers");
+    refuse(file, "lacks tensors of the model", report.initialised, "leave out --strict to start them from random numbers");
   }
   result.model->eval();
   return result;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,5 +41,9 @@ struct ImportedModel {
 // Swin), which leaves the rest of a COCO PETR initialised. All sizes come from the shapes.
 // Throws Error(kInput) that lists the first differences when the checkpoint fits only in part.
 ImportedModel import_checkpoint(const TorchFile& file, const ImportOptions& options);
+
+// The same from tensors; `file` stands for their source in messages, and `after_copy` is called now and then.
+ImportedModel import_state(const StateDict& state, const std::string& file, const ImportOptions& options,
+                           const std::function<void()>& after_copy = [] {});
 
 }  // namespace vepe::checkpoint

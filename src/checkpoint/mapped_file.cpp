@@ -26,6 +26,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   address_ = address;
 }
 
+void MappedFile::release_pages() const { ::madvise(address_, size_, MADV_DONTNEED); }
+
 MappedFile::~MappedFile() { ::munmap(address_, size_); }
 
 }  // namespace vepe::checkpoint

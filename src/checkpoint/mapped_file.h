@@ -17,6 +17,7 @@ class MappedFile {
 
   const std::byte* data() const { return static_cast<const std::byte*>(address_); }
   std::size_t size() const { return size_; }
+  void release_pages() const;  // out of memory until they are read again
 
  private:
   void* address_ = nullptr;

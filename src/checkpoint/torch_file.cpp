@@ -85,6 +85,10 @@ class TorchFile::Impl {
 
   const std::string& name() const { return name_; }
 
+  void release_pages() const {
+    if (file_) file_->release_pages();
+  }
+
   StateDict state_dict(const std::string& key) const {
     StateDict state;
     const PickleValue* dict = &object().root();
@@ -213,6 +217,8 @@ TorchFile::~TorchFile() = default;
 TorchFile::TorchFile(TorchFile&&) noexcept = default;
 
 const std::string& TorchFile::name() const { return impl_->name(); }
+
+void TorchFile::release_pages() const { impl_->release_pages(); }
 
 StateDict TorchFile::state_dict(const std::string& key) const { return impl_->state_dict(key); }
 

@@ -51,6 +51,9 @@ class TorchFile {
   // `state_dict_ema`, ...). Prefixes are left as they are. The tensors point into the file.
   StateDict state_dict(const std::string& key = "") const;
 
+  // Gives the memory of the mapped file back until it is read again; tensors stay valid.
+  void release_pages() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
