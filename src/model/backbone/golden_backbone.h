@@ -36,7 +36,7 @@ inline at::Tensor tensor(const std::string& name, at::IntArrayRef shape) {
   const std::uint64_t seed = seed_of(name);
   const auto count = static_cast<std::uint64_t>(result.numel());
   double low = -0.1, range = 0.2;  // biases
-  if (name == "input") {
+  if (name.rfind("input", 0) == 0) {
     low = -2, range = 4;
   } else if (ends_with(name, "running_mean")) {
     low = -0.2, range = 0.4;
