@@ -4,7 +4,7 @@
 
 namespace vepe::cli {
 
-// The threshold of a shown pose: the best F1 of the default model on held-out training pictures (models/README.md).
+// The threshold of a shown pose where the user gives none.
 inline constexpr double kDefaultThreshold = 0.3;
 
 // The shipped vepe-tiny: $VEPE_MODEL, or models/vepe-tiny.safetensors beside or above the program, or under
