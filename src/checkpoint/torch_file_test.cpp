@@ -111,7 +111,8 @@ void add_bad_pickles(std::vector<BadFile>& files) {
            {"os", "system"}, {"posix", "system"}, {"builtins", "eval"}, {"__builtin__", "exec"}, {"subprocess", "Popen"}, {"torch", "load"},
            {"torch.nn.modules.linear", "Linear"}, {"torch._utils", "_rebuild_qtensor"}, {"torch", "ComplexFloatStorage"}, {"torch", "QInt8Storage"},
            {"torch.storage", "_load_from_bytes"}, {"numpy", "load"}, {"", ""}, {"collections", "OrderedDict.fromkeys"}}) {
-    add("global " + module + "." + name, "\x80\x02" + global(module, name) + ")R.");
+    // Beside good weights, so that nothing but the name can be the reason.
+    add("global " + module + "." + name, "\x80\x02}" + text("w") + good_tensor() + "s" + text("x") + global(module, name) + ")Rs.");
   }
   const std::string known = "\x80\x95N\x88\x89JKM\x8a\x8bGX\x8c\x8dTUBC\x8e\x96()]}\x8ft\x85\x86\x87"
                             "ae\x90su0qr\x94hjc\x93R\x81"
@@ -193,7 +194,13 @@ void add_bad_archives(std::vector<BadFile>& files) {
   change("damaged storage", [](auto& list) { list[1].crc_change = 1; });
   change("member at another offset", [](auto& list) { list[1].offset_change = 1; });
   change("member beyond the end", [](auto& list) { list[1].offset_change = 1 << 30; });
-  change("overlap", [](auto& list) { list[1].name = list[0].name, list[1].offset_change = -static_cast<std::int64_t>(30 + 16 + list[0].data.size()); });
+  change("overlap", [](auto& list) {
+    // The second member's header lies in the first one's data.
+    const std::string inner = zip({{"archive/b", "12345678"}}).substr(0, 30 + 9 + 8);
+    list.push_back({"archive/a", inner});
+    list.push_back({"archive/b", "12345678"});
+    list.back().offset_change = -static_cast<std::int64_t>(inner.size());
+  });
   change("big-endian", [](auto& list) { list.push_back({"archive/byteorder", "big"}); });
   const std::size_t end = good.size() - 22;
   const auto patch = [&](const std::string& what, std::size_t at, const std::string& bytes) {
