@@ -105,7 +105,7 @@ TEST(Predict, GivesEachBadInputOneLineAndItsStatusAndStillRunsTheRest) {
       {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " -m " + file.string(), 4, "a_file"},
       {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --frames x", 2, "frames"},
       {"predict", 2, "source"},
-      {"dance", 2, "dance"},
+      {"dance", 2, "subcommand"},
       {"train " + file.string() + " -o " + out.string(), 2, "a_file"},
       {"info " + kTorture + "text_file.mp4", 4, "text_file.mp4"},
   };
@@ -167,7 +167,7 @@ struct Training : testing::Test {
                                            "[optimizer]\nlr = 1e-3\n[[optimizer.group]]\nmatch = \"backbone.trunk.\"\nlr = 0.0\n"
                                            "[schedule]\nsteps = 40\nwarmup = 5\n[loss]\nclass_loss = \"quality\"\n[loss.dense]\nenabled = true\n"
                                         << "[[data.train]]\nannotations = \"" << (work / "synth" / "annotations_coco.json").string() << "\"\nimages = \""
-                                        << (work / "synth" / "images").string() << "\"\n"
+                                        << (work / "synth").string() << "\"\n"
                                         << "[data.augment]\nlong_sides = [96, 128]\nblur = 0.3\n[data.loader]\nbatch = 2\nworkers = 2\n";
   }
   std::string train(const std::string& run, const std::string& more) {
