@@ -63,7 +63,7 @@ bool read_zip64_extra(Bytes extra, std::uint64_t& size, std::uint64_t& packed, s
   return false;
 }
 
-std::array<std::array<std::uint32_t, 256>, 8> make_crc_tables() {
+constexpr std::array<std::array<std::uint32_t, 256>, 8> make_crc_tables() {
   std::array<std::array<std::uint32_t, 256>, 8> tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
     std::uint32_t crc = byte;
@@ -81,7 +81,7 @@ std::array<std::array<std::uint32_t, 256>, 8> make_crc_tables() {
 }  // namespace
 
 std::uint32_t crc32(Bytes bytes, std::uint32_t crc) {
-  static const auto tables = make_crc_tables();
+  constexpr static auto tables = make_crc_tables();
   crc = ~crc;
   std::size_t at = 0;
   for (; at + 8 <= bytes.size(); at += 8) {
