@@ -55,7 +55,7 @@ std::vector<nlohmann::json> lines_of(const fs::path& path) {
 
 // Each frame of this stretch shows seven or eight walkers, some of them small.
 TEST(Predict, FindsAndFollowsTheWalkersOfARealVideo) {
-  if (!fs::exists(kVideo)) GTEST_SKIP() << kVideo << " is not installed";
+  if (!fs::exists(kVideo)) GTEST_SKIP() << kVideo << " is not installed (Debian's opencv-doc; ./test installs it)";
   const fs::path out = folder("predict");
   const Outcome run = vepe("predict " + kVideo + " -o " + out.string() + " --frames 100:140 --save video,jsonl,posetrack,csv,mot --progress none");
   ASSERT_EQ(run.status, 0) << run.err;

@@ -26,7 +26,7 @@ struct Arguments {
   std::vector<std::string> sources;
   std::string output, model, precision = "auto", save = "video,jsonl", frames, images_from;
   int size = 0, max_people = 20;
-  double threshold = kDefaultThreshold;
+  double threshold = infer::kDefaultThreshold;
 };
 
 struct Save {

@@ -22,7 +22,7 @@ struct PredictOptions {
   bool save_video = true;                 // annotated MP4 (or JPEG for a single picture)
   std::vector<formats::Format> formats;   // files beside it
   video::FrameRange range;
-  double threshold = 0.3;                 // poses that are written; tracks may go on at half of it
+  double threshold = kDefaultThreshold;   // poses that are written; tracks may go on at half of it
   int decoder_threads = 1, encoder_threads = 1;
 };
 

@@ -221,7 +221,7 @@ class DeformAttnFunction : public torch::autograd::Function<DeformAttnFunction> 
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list grad_outputs) {
     if (at::GradMode::is_enabled()) {
-      throw Error(ErrorCode::kUsage, "deform_attn", "second derivatives are not implemented");
+      throw Error(ErrorCode::kUsage, "deform_attn", "has no second derivative");
     }
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const std::vector<std::int64_t> sides = context->saved_data["sides"].toIntVector();
