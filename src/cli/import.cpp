@@ -61,7 +61,7 @@ void run(const Arguments& arguments) {
   std::string note = fmt::format("imported from {}: {}", source, imported.report.family);
   for (const std::string& cut : imported.report.cuts) note += "; " + cut;
   if (!imported.report.initialised.empty()) note += fmt::format("; {} tensors initialised, train before use", imported.report.initialised.size());
-  model::save_model(arguments.out, *imported.model, {{"provenance", note}}, /*half=*/false);
+  model::save_model(arguments.out, *imported.model, nullptr, {{"provenance", note}}, /*half=*/false);
   fmt::print("wrote {}\n", arguments.out);
 }
 

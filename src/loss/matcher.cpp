@@ -13,6 +13,7 @@ namespace {
 // Stands for a cost that is not a number. A diverged prediction is still matched, so that it reaches the loss and the
 // training loop sees the trouble there, instead of a set of persons that silently shrinks.
 constexpr double kWorstCost = 1e8;
+constexpr double kNoPair = 1e6;  // above all costs of pairs that may be
 
 // Elements of one intermediate tensor of the costs (persons * keypoints * queries): small enough for a core's cache.
 constexpr std::int64_t kBlockElements = 1 << 17;
@@ -57,7 +58,8 @@ MatchCosts match_costs(const Tensor& score_logit, const Tensor& keypoints, const
   MatchCosts costs;
   costs.score = (config.class_weight * class_cost(score_logit, config)).unsqueeze(1).expand({queries, to - from});
   costs.keypoints = joined(error, config.keypoint_weight);
-  costs.oks = joined(similarity, -config.oks_weight);
+  costs.similarity = joined(similarity, 1);
+  costs.oks = -config.oks_weight * costs.similarity;
   return costs;
 }
 
@@ -76,15 +78,14 @@ std::vector<Match> match(const Tensor& score_logit, const Tensor& keypoints, con
     if (persons > 0) {
       const MatchCosts costs = match_costs(logits[b], poses[b], truth, b, sigmas, config);
       // Persons are the rows: there are few of them, and the search costs rows^2 * columns.
-      const Tensor cost = (costs.score + costs.keypoints + costs.oks)
-                              .t()
-                              .to(at::kCPU, at::kDouble)
-                              .nan_to_num(kWorstCost, kWorstCost, -kWorstCost)
-                              .contiguous();
+      Tensor total = costs.score + costs.keypoints + costs.oks;
+      if (config.min_oks > 0) total = total.masked_fill(costs.similarity < config.min_oks, kNoPair);
+      const Tensor cost = total.t().to(at::kCPU, at::kDouble).nan_to_num(kWorstCost, kWorstCost, -kWorstCost).contiguous();
       const auto& query_of_person = assignment.solve({cost.data_ptr<double>(), static_cast<std::size_t>(cost.numel())},
                                                      static_cast<std::size_t>(persons), static_cast<std::size_t>(queries));
       for (std::size_t g = 0; g < query_of_person.size(); ++g) {
         if (query_of_person[g] < 0) continue;
+        if (cost[static_cast<std::int64_t>(g)][query_of_person[g]].item<double>() == kNoPair) continue;
         query.push_back(query_of_person[g]);
         person.push_back(static_cast<std::int64_t>(g));
       }

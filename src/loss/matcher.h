@@ -15,6 +15,8 @@ struct MatcherConfig {
   double keypoint_weight = 70;  // of the mean absolute error over visible coordinates, in 0..1 of the image
   double oks_weight = 7;        // of minus the object keypoint similarity
   double alpha = 0.25, gamma = 2;
+  double min_oks = 0;           // less alike than this is no pair. With seeded ("dense") proposals a person whom no seed
+                                // found would otherwise drag somebody else's query across the image.
 };
 
 // One image's one-to-one pairs, in the order of its persons.
@@ -26,13 +28,14 @@ struct Match {
 // The weighted parts of the cost of one image, each [N, G].
 struct MatchCosts {
   Tensor score, keypoints, oks;
+  Tensor similarity;  // the object keypoint similarity itself
 };
 
 // `score_logit` [N] and `keypoints` [N, K, 2] of image `image` against its persons. `sigmas` [K].
 MatchCosts match_costs(const Tensor& score_logit, const Tensor& keypoints, const GroundTruth& truth, std::int64_t image,
                        const Tensor& sigmas, const MatcherConfig& config);
 
-// Set matching: for each image the pairs of lowest total cost, min(N, G) of them. No gradient.
+// Set matching: for each image the pairs of lowest total cost, min(N, G) of them, fewer under `min_oks`. No gradient.
 // `score_logit` [B, N], `keypoints` [B, N, K, 2] in 0..1 of the real image, `sigmas` [K].
 std::vector<Match> match(const Tensor& score_logit, const Tensor& keypoints, const GroundTruth& truth, const Tensor& sigmas,
                          const MatcherConfig& config);

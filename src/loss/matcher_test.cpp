@@ -57,6 +57,24 @@ TEST(Matcher, CostsAreTheLossesAtAnyNumberOfQueries) {
   }
 }
 
+// Two persons, one query near the first and one far from both: the far one is paired unless likeness is asked for.
+TEST(Matcher, UnlikePairsAreLeftOutUnderMinOks) {
+  Targets targets;
+  targets.width = targets.height = 100;
+  targets.keypoints = torch::stack({torch::full({17, 2}, 0.2F), torch::full({17, 2}, 0.8F)});
+  targets.visible = torch::ones({2, 17}, torch::kBool);
+  targets.area = torch::full({2}, 400.0F);
+  const Tensor keypoints = torch::stack({torch::full({17, 2}, 0.5F), torch::full({17, 2}, 0.21F)}).unsqueeze(0);
+  const Tensor logit = torch::zeros({1, 2});
+  EXPECT_EQ(match(logit, keypoints, {targets}, testing::coco_sigmas())[0].query.size(0), 2);
+  MatcherConfig config;
+  config.min_oks = 0.1;
+  const auto matches = match(logit, keypoints, {targets}, testing::coco_sigmas(), config);
+  ASSERT_EQ(matches[0].query.size(0), 1);
+  EXPECT_EQ(matches[0].query.item<int64_t>(), 1);
+  EXPECT_EQ(matches[0].person.item<int64_t>(), 0);
+}
+
 TEST(Matcher, ImagesDoNotInfluenceEachOther) {
   torch::manual_seed(3);
   const std::vector<Targets> targets{testing::random_targets(3, 5), testing::random_targets(0, 5), testing::random_targets(4, 5)};

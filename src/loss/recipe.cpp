@@ -15,6 +15,7 @@ void read_matcher(TableReader table, MatcherConfig& config) {
   table.read("oks_weight", config.oks_weight, 0, kMaxWeight);
   table.read("alpha", config.alpha, 0, 1);
   table.read("gamma", config.gamma, 0, 10);
+  table.read("min_oks", config.min_oks, 0, 1);
   table.finish();
 }
 

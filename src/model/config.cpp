@@ -82,6 +82,7 @@ ModelConfig read_model_config(const toml::table& document, const std::string& na
   TableReader pose_decoder = root.table("pose_decoder");
   pose_decoder.read("layers", config.pose_decoder.layers, 1, 24);
   pose_decoder.read("head_hidden", config.pose_decoder.head_hidden, 8, 4096);
+  pose_decoder.read_choice("step", config.pose_decoder.step, {"image", "pose"});
   pose_decoder.finish();
 
   TableReader joint_decoder = root.table("joint_decoder");
@@ -115,6 +116,8 @@ std::string write_model_config(const ModelConfig& config) {
   for (const std::string& name : config.neck.inputs) inputs.push_back(name);
   toml::table neck{{"extra_levels", config.neck.extra_levels}, {"groups", config.neck.groups}};
   if (!config.neck.inputs.empty()) neck.insert("inputs", inputs);
+  toml::table pose_decoder{{"layers", config.pose_decoder.layers}, {"head_hidden", config.pose_decoder.head_hidden}};
+  if (config.pose_decoder.step != PoseDecoderConfig().step) pose_decoder.insert("step", config.pose_decoder.step);
   toml::table document{
       {"model", toml::table{{"name", config.name},
                             {"keypoints", config.keypoints},
@@ -136,7 +139,7 @@ std::string write_model_config(const ModelConfig& config) {
       {"proposals", toml::table{{"type", config.proposals.type},
                                 {"queries", config.proposals.queries},
                                 {"first_level", config.proposals.first_level}}},
-      {"pose_decoder", toml::table{{"layers", config.pose_decoder.layers}, {"head_hidden", config.pose_decoder.head_hidden}}},
+      {"pose_decoder", pose_decoder},
       {"joint_decoder", toml::table{{"layers", config.joint_decoder.layers},
                                     {"points", config.joint_decoder.points},
                                     {"pose_query", config.joint_decoder.pose_query},

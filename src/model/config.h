@@ -47,6 +47,8 @@ struct ProposalConfig {             // [proposals]
 struct PoseDecoderConfig {          // [pose_decoder]
   int layers = 3;
   int head_hidden = 512;            // width of the keypoint heads
+  std::string step = "image";       // what a keypoint's step is measured in, here and in the joint decoder and STPD: "image":
+                                    // the logit of its place in the picture (PETR; eq. 4); "pose": half the pose's extent
 };
 
 struct JointDecoderConfig {         // [joint_decoder]

@@ -67,7 +67,7 @@ inline std::shared_ptr<SpatialModel> petr_model() {
     checkpoint.read(static_cast<char*>(value.data_ptr()), static_cast<std::streamsize>(value.nbytes()));
     state[name] = value;
   }
-  load_state(*model, state, "petr_tiny.pth");
+  load_state(state_of(*model), state, "petr_tiny.pth");
   model->eval();
   return model;
 }

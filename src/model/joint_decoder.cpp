@@ -1,10 +1,11 @@
 #include "model/joint_decoder.h"
 
-#include "ops/position.h"
+#include "model/keypoint_step.h"
 
 namespace vepe::model {
 
-JointDecoder::JointDecoder(const ModelConfig& config) : channels_(config.channels), keypoints_(config.keypoint_count) {
+JointDecoder::JointDecoder(const ModelConfig& config) 
+    : channels_(config.channels), keypoints_(config.keypoint_count), step_(config.pose_decoder.step) {
   const std::int64_t C = config.channels;
   query_embedding_ = register_parameter("query_embedding", torch::randn({keypoints_, 2 * C}));
   if (config.joint_decoder.pose_query) {
@@ -42,7 +43,7 @@ std::vector<JointLayer> JointDecoder::forward(const Memory& memory, const Tensor
     const Tensor points = reference.reshape({B, R * K, 1, 2}) * memory.valid_ratios.unsqueeze(1);  // [B, R K, L, 2]
     query = layers_[i]->forward(query, position, points, value, R);
     JointLayer layer;
-    layer.keypoints = (keypoint_heads_[i]->forward(query).view({B, R, K, 2}) + ops::inverse_sigmoid(reference)).sigmoid();
+    layer.keypoints = move_keypoints(reference, keypoint_heads_[i]->forward(query).view({B, R, K, 2}), step_);
     if (!score_heads_.empty()) layer.score_logits = score_heads_[i]->forward(query).view({B, R, K});
     reference = layer.keypoints.detach();
     if (stages) {

@@ -23,6 +23,7 @@ class JointDecoder : public torch::nn::Module {
 
  private:
   std::int64_t channels_, keypoints_;
+  std::string step_;        // unit of move_keypoints
   Tensor query_embedding_;  // [K, 2C], position first
   torch::nn::Linear pose_query_{nullptr};
   std::vector<std::shared_ptr<DecoderLayer>> layers_;

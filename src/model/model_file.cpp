@@ -21,18 +21,20 @@ bool ignored(const std::string& name) { return name.ends_with("num_batches_track
 
 }  // namespace
 
-NamedTensors state_of(const torch::nn::Module& module) {
+NamedTensors state_of(const torch::nn::Module& module, const torch::nn::Module* more) {
   NamedTensors state;
-  for (const auto& item : module.named_parameters()) state[item.key()] = item.value();
-  for (const auto& item : module.named_buffers()) {
-    if (!ignored(item.key())) state[item.key()] = item.value();
+  for (const torch::nn::Module* part : {&module, more}) {
+    if (!part) continue;
+    for (const auto& item : part->named_parameters()) state[item.key()] = item.value();
+    for (const auto& item : part->named_buffers()) {
+      if (!ignored(item.key())) state[item.key()] = item.value();
+    }
   }
   return state;
 }
 
-void load_state(torch::nn::Module& module, const NamedTensors& state, const std::string& name) {
+void load_state(const NamedTensors& own, const NamedTensors& state, const std::string& name) {
   torch::NoGradGuard no_grad;
-  NamedTensors own = state_of(module);
   std::vector<std::string> differences;
   for (const auto& [key, tensor] : own) {
     const auto found = state.find(key);
@@ -48,7 +50,7 @@ void load_state(torch::nn::Module& module, const NamedTensors& state, const std:
     if (!own.count(key) && !ignored(key)) differences.push_back("unexpected tensor " + key);
   }
   if (!differences.empty()) refuse(name, differences);
-  for (auto& [key, tensor] : own) tensor.copy_(state.at(key));
+  for (const auto& [key, tensor] : own) Tensor(tensor).copy_(state.at(key));
 }
 
 LoadedModel load_model(const std::filesystem::path& path) {
@@ -60,19 +62,24 @@ LoadedModel load_model(const std::filesystem::path& path) {
     }
     LoadedModel loaded;
     loaded.metadata = file.metadata();
-    loaded.model = std::make_shared<SpatialModel>(read_model_config(parse_toml_text(config->second, path.string() + ": config"), path.string() + ": config"));
+    const std::string config_name = path.string() + ": config";
+    const ModelConfig parsed = read_model_config(parse_toml_text(config->second, config_name), config_name);
+    loaded.model = std::make_shared<SpatialModel>(parsed);
+    if (parsed.temporal.enabled) loaded.temporal = std::make_shared<Vepe>(parsed, parsed.temporal);
     NamedTensors state;
     for (const auto& [name, view] : file.tensors()) state[name] = to_tensor(view);
-    load_state(*loaded.model, state, path.string());
+    load_state(state_of(*loaded.model, loaded.temporal.get()), state, path.string());
     loaded.model->eval();
+    if (loaded.temporal) loaded.temporal->eval();
     return loaded;
   } catch (const Error& error) {
     throw Error(ErrorCode::kModel, error.where(), error.message(), error.remedy());
   }
 }
 
-void save_model(const std::filesystem::path& path, const SpatialModel& model, std::map<std::string, std::string> metadata, bool half) {
-  NamedTensors state = state_of(model);
+void save_model(const std::filesystem::path& path, const SpatialModel& model, const Vepe* temporal, std::map<std::string, std::string> metadata,
+                bool half) {
+  NamedTensors state = state_of(model, temporal);
   for (auto& [name, tensor] : state) {
     if (tensor.is_floating_point()) tensor = tensor.detach().to(half ? torch::kHalf : torch::kFloat);
   }

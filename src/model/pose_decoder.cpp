@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "model/keypoint_step.h"
 #include "model/proposals.h"
-#include "ops/position.h"
 
 namespace vepe::model {
 
@@ -11,7 +11,7 @@ Tensor pose_reference(const Tensor& keypoints, const Tensor& valid_ratios) {
   return keypoints.unsqueeze(2) * valid_ratios.unsqueeze(1).unsqueeze(3);
 }
 
-PoseDecoder::PoseDecoder(const ModelConfig& config) : channels_(config.channels) {
+PoseDecoder::PoseDecoder(const ModelConfig& config) : channels_(config.channels), step_(config.pose_decoder.step) {
   const std::int64_t C = config.channels, K = config.keypoint_count, hidden = config.pose_decoder.head_hidden;
   if (config.dense()) {
     position_ = register_module("position", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4, C, C}));
@@ -63,8 +63,7 @@ std::vector<PoseLayer> PoseDecoder::forward(const Memory& memory, const Proposal
     layer.query = query;
     layer.score_logit = score_heads_[i]->forward(query).squeeze(-1);
     if (proposals.seed_logit.defined()) layer.score_logit = layer.score_logit + proposals.seed_logit;
-    const Tensor moved = keypoint_heads_[i]->forward(query).view_as(reference) + ops::inverse_sigmoid(reference);
-    layer.keypoints = moved.sigmoid();
+    layer.keypoints = move_keypoints(reference, keypoint_heads_[i]->forward(query).view_as(reference), step_);
     reference = layer.keypoints.detach();
     if (stages) {
       const std::string name = "pose_decoder.layer" + std::to_string(i);

@@ -10,7 +10,7 @@ namespace vepe::model {
 Tensor pose_reference(const Tensor& keypoints, const Tensor& valid_ratios);
 
 // PETR's pose decoder: layers of {self-attention over poses, pose attention on the memory, feed-forward}; after each
-// one the pose is refined in logit space and detached for the next.
+// one the pose is refined (keypoint_step.h) and detached for the next.
 class PoseDecoder : public torch::nn::Module {
  public:
   explicit PoseDecoder(const ModelConfig& config);
@@ -21,6 +21,7 @@ class PoseDecoder : public torch::nn::Module {
 
  private:
   std::int64_t channels_;
+  std::string step_;                          // unit of move_keypoints
   Tensor query_embedding_;                    // [N, 2C], position first ("encoder" proposals)
   std::shared_ptr<nn::Mlp> position_;         // of the current pose ("dense" proposals)
   std::vector<std::shared_ptr<DecoderLayer>> layers_;

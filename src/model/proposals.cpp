@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "model/dense_poses.h"
+#include "model/keypoint_step.h"
 #include "ops/position.h"
 
 namespace vepe::model {
@@ -62,8 +63,7 @@ Proposals EncoderProposals::forward(const Memory& memory, Stages* stages) {
 Tensor pose_shape(const Tensor& keypoints) {
   const Tensor low = std::get<0>(keypoints.min(2)), high = std::get<0>(keypoints.max(2));  // [B, N, 2]
   const Tensor centre = (low + high) / 2, extent = high - low;
-  const Tensor half = (std::get<0>(extent.max(-1, true)) / 2).clamp_min(1e-3).unsqueeze(2);  // [B, N, 1, 1]
-  return torch::cat({((keypoints - centre.unsqueeze(2)) / half).flatten(2), centre, extent}, -1);
+  return torch::cat({((keypoints - centre.unsqueeze(2)) / half_extent(keypoints)).flatten(2), centre, extent}, -1);
 }
 
 DenseProposals::DenseProposals(const ModelConfig& config) : queries_(config.proposals.queries) {

@@ -137,7 +137,20 @@ Tensor SmallTrunk::run(const Smooth& smooth, const Tensor& x) const {
 
 Tensor SmallTrunk::head(const std::string& name, const Tensor& p4) {
   const Head& h = heads_.at(name);
-  return convolve(h.out, rectify(convolve(h.pointwise, convolve(h.depthwise, p4)))).to(torch::kFloat);
+  // The last layer is computed in fp32: offsets reach across the picture, and bf16 would round them to whole cells.
+  const Tensor hidden = rectify(convolve(h.pointwise, convolve(h.depthwise, p4))).to(torch::kFloat);
+  return at::conv2d(hidden, h.out->weight, h.out->bias);
+}
+
+void SmallTrunk::use_bfloat16() {
+  std::map<std::string, std::vector<Tensor>> exact;
+  for (auto& [name, h] : heads_) exact[name] = {h.out->weight.detach(), h.out->bias.detach()};
+  to(torch::kBFloat16);
+  for (auto& [name, h] : heads_) {
+    h.out->weight.set_data(exact.at(name)[0]);
+    h.out->bias.set_data(exact.at(name)[1]);
+  }
+  compute_type_ = torch::kBFloat16;
 }
 
 SmallTrunk::Features SmallTrunk::forward(const Tensor& image, bool with_heads, Stages* stages) {

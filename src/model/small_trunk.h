@@ -28,6 +28,8 @@ class SmallTrunk : public torch::nn::Module {
   // Convolutions run in this type (kFloat or kBFloat16); parameters stay as they are. `channels_last` inputs are made inside.
   void set_compute_type(torch::ScalarType type) { compute_type_ = type; }
   torch::ScalarType compute_type() const { return compute_type_; }
+  // Converts the parameters and computes in bf16 for good; the last layer of each head stays fp32.
+  void use_bfloat16();
 
   // Channels and stride of one of the maps above.
   static std::int64_t channels(const std::string& map);

@@ -130,8 +130,7 @@ Detections SpatialModel::detect(const SpatialOutput& output, std::int64_t count,
 
 void SpatialModel::use_bfloat16() {
   if (trunk_) {
-    trunk_->to(torch::kBFloat16);
-    trunk_->set_compute_type(torch::kBFloat16);
+    trunk_->use_bfloat16();
   } else {
     backbone_->fold_batch_norm();
     backbone_->to(torch::kBFloat16);

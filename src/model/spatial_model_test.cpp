@@ -76,7 +76,7 @@ struct GoldenTrunk : testing::Test {
   NamedTensors io = read_tensors(VEPE_SOURCE_DIR "/tests/data/trunk/golden_io.safetensors");
   SmallTrunk trunk;
 
-  void SetUp() override { load_state(trunk, read_tensors(VEPE_SOURCE_DIR "/models/start/movenet_multipose.safetensors"), "trunk"); }
+  void SetUp() override { load_state(state_of(trunk), read_tensors(VEPE_SOURCE_DIR "/models/start/movenet_multipose.safetensors"), "trunk"); }
   torch::Tensor input() const { return io.at("input").to(torch::kFloat) * 0.007843017578125 - 1; }
 };
 
@@ -168,7 +168,7 @@ TEST(ModelFile, RoundTripKeepsConfigAndOutputs) {
   SpatialModel model(read_model_config(parse_toml_text(kTinyConfig, "tiny"), "tiny"));
   model.eval();
   const std::string path = testing::TempDir() + "round_trip.safetensors";
-  save_model(path, model, {{"licence", "Apache-2.0"}}, false);
+  save_model(path, model, nullptr, {{"licence", "Apache-2.0"}}, false);
   const LoadedModel loaded = load_model(path);
   EXPECT_EQ(write_model_config(loaded.model->config()), write_model_config(model.config()));
   EXPECT_EQ(loaded.metadata.at("licence"), "Apache-2.0");
@@ -183,7 +183,7 @@ TEST(ModelFile, SaysWhatDiffersWhenAFileDoesNotFit) {
   state["extra"] = torch::zeros({1});
   state["neck.convs.0.gn.weight"] = torch::zeros({3});
   try {
-    load_state(model, state, "model.safetensors");
+    load_state(state_of(model), state, "model.safetensors");
     FAIL() << "a file that does not fit was taken";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kModel);

@@ -1,12 +1,12 @@
 #include "model/stpd.h"
 
+#include "model/keypoint_step.h"
 #include "model/pose_decoder.h"
 #include "model/proposals.h"
-#include "ops/position.h"
 
 namespace vepe::model {
 
-PoseHeads::PoseHeads(const ModelConfig& config) {
+PoseHeads::PoseHeads(const ModelConfig& config) : step_(config.pose_decoder.step) {
   const std::int64_t C = config.channels, hidden = config.pose_decoder.head_hidden;
   score_ = register_module("score", torch::nn::Linear(C, 1));
   keypoints_ = register_module(
@@ -21,7 +21,7 @@ TemporalLayer PoseHeads::forward(const Tensor& query, const Tensor& keypoints, c
   TemporalLayer layer;
   layer.score_logit = score_logit + score_->forward(query).squeeze(-1);
   const Tensor reference = keypoints.detach();
-  layer.keypoints = (ops::inverse_sigmoid(reference) + keypoints_->forward(query).view_as(reference)).sigmoid();  // eq. 4
+  layer.keypoints = move_keypoints(reference, keypoints_->forward(query).view_as(reference), step_);  // eq. 4
   return layer;
 }
 

@@ -16,6 +16,7 @@ class PoseHeads : public torch::nn::Module {
   TemporalLayer forward(const Tensor& query, const Tensor& keypoints, const Tensor& score_logit);
 
  private:
+  std::string step_;  // unit of move_keypoints
   torch::nn::Linear score_{nullptr};
   std::shared_ptr<nn::Mlp> keypoints_;
 };

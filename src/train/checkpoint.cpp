@@ -52,7 +52,7 @@ std::optional<std::int64_t> load_checkpoint(const fs::path& run, model::SpatialM
   if (state["recipe"].get<std::string>() != recipe) {
     throw Error(ErrorCode::kUsage, run.string(), "was begun with another recipe", "resume with the same recipe and settings, or start a new run");
   }
-  model::load_state(model, model::read_tensors(folder / "model.safetensors"), (folder / "model.safetensors").string());
+  model::load_state(model::state_of(model), model::read_tensors(folder / "model.safetensors"), (folder / "model.safetensors").string());
   ema.load_state(model::read_tensors(folder / "ema.safetensors"), state["ema_updates"].get<std::int64_t>());
   optimizer.load_state(model::read_tensors(folder / "optimizer.safetensors"));
   return state["step"].get<std::int64_t>();

@@ -186,7 +186,7 @@ class Run {
     std::map<std::string, std::string> metadata = {{"recipe", recipe_.text}, {"steps", std::to_string(step)}, {"seed", std::to_string(recipe_.seed)}};
     if (!recipe_.licence.empty()) metadata["licence"] = recipe_.licence;
     if (!recipe_.attribution.empty()) metadata["attribution"] = recipe_.attribution;
-    model::save_model(options_.run / "model.safetensors", *model_, metadata, /*half=*/true);
+    model::save_model(options_.run / "model.safetensors", *model_, nullptr, metadata, /*half=*/true);
     ema_->swap(*model_);
   }
 
