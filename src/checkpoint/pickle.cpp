@@ -9,8 +9,9 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// Far above what any real checkpoint holds (2125 tensors make about 40,000 values), and 100 MB at most.
-constexpr std::size_t kMaxValues = 1'000'000, kMaxItems = 4'000'000;
+// Far above what any real checkpoint holds (2125 tensors make about 40,000 values, four times as many with the states of
+// an optimiser), and 60 MB at most. Writers put at most 1000 elements on the stack before they store them.
+constexpr std::size_t kMaxValues = 500'000, kMaxItems = 4'000'000, kMaxStack = 100'000;
 constexpr PickleValue::Ref kNoValue = std::numeric_limits<PickleValue::Ref>::max();
 
 PickleValue of_kind(Kind kind) {
@@ -99,7 +100,7 @@ bool Pickle::step_scalar(std::uint8_t opcode) {
 bool Pickle::step_container(std::uint8_t opcode) {
   switch (opcode) {
     case '(':
-      if (marks_.size() >= kMaxValues) fail("too many marks");
+      if (marks_.size() >= kMaxStack) fail("too many marks");
       marks_.push_back(stack_.size());
       return true;
     case ')': push(of_kind(Kind::kTuple)); return true;
@@ -196,7 +197,7 @@ Pickle::Ref Pickle::add(PickleValue value) {
 }
 
 void Pickle::push(Ref ref) {
-  if (stack_.size() >= kMaxItems) fail("the stack is too deep");
+  if (stack_.size() >= kMaxStack) fail("the stack is too deep");
   stack_.push_back(ref);
 }
 

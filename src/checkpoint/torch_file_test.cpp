@@ -98,6 +98,18 @@ TEST(TorchFile, EmptyTensorWithHugeSizesHasNoElements) {
   EXPECT_EQ(load(file).tensors.at("w").element_count(), 0);
 }
 
+// Some trainers keep the loss of every step beside the weights.
+TEST(TorchFile, AHistoryOfThreeHundredThousandNumbersIsNotTooMuch) {
+  std::string history = "]";
+  for (int batch = 0; batch < 300; ++batch) {
+    history += "(";
+    for (int i = 0; i < 1000; ++i) history += "K\x07";
+    history += "e";
+  }
+  const std::string pickle = "\x80\x02}" + sample::text("w") + sample::good_tensor() + "s" + sample::text("history") + history + "s.";
+  EXPECT_EQ(load(sample::checkpoint(pickle)).tensors.count("w"), 1u);
+}
+
 struct BadFile {
   std::string what, bytes;
 };
@@ -137,6 +149,9 @@ void add_bad_pickles(std::vector<BadFile>& files) {
   add("dictionary in itself", std::string("\x80\x02}q\x00", 5) + text("state_dict") + std::string("h\x00s.", 4));
   add("two million lists", "\x80\x02" + std::string(2'000'000, ']') + ".");
   add("two million marks", "\x80\x02" + std::string(2'000'000, '(') + ".");
+  std::string popped;
+  for (int i = 0; i < 600'000; ++i) popped += "]0";
+  add("six hundred thousand values", "\x80\x02}" + popped + ".");
   add("call of a dictionary", "\x80\x02})R.");
   add("call without a tuple", "\x80\x02" + global("collections", "OrderedDict") + "}R.");
   add("global without an end", "\x80\x02" "c" + std::string(1000, 'a'));
