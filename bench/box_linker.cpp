@@ -1,6 +1,6 @@
 // The plain linker that tracks are compared with: greedy box IoU between neighbouring frames, nothing else.
 //
-//   box_linker POSES.jsonl OUT.mot.txt [MIN_IOU [MIN_SCORE]]     defaults 0.3 and 0.4; prints the number of ids
+//   box_linker POSES.jsonl OUT.mot.txt|OUT.jsonl [MIN_IOU [MIN_SCORE]]     defaults 0.3 and 0.4; prints the number of ids
 //
 // Ids in POSES.jsonl are ignored. A person without a partner in the frame before gets a new id.
 
@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -51,7 +52,7 @@ void link(const std::vector<Person>& before, std::vector<Person>& now, double mi
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: box_linker POSES.jsonl OUT.mot.txt [MIN_IOU [MIN_SCORE]]\n");
+    std::fprintf(stderr, "usage: box_linker POSES.jsonl OUT.mot.txt|OUT.jsonl [MIN_IOU [MIN_SCORE]]\n");
     return 2;
   }
   const double min_iou = argc > 3 ? std::atof(argv[3]) : 0.3, min_score = argc > 4 ? std::atof(argv[4]) : 0.4;
@@ -59,7 +60,8 @@ int main(int argc, char** argv) {
     Sequence sequence = read_jsonl(argv[1]);
     WriterOptions options;
     options.joint_names = sequence.joint_names;
-    const auto writer = open_writer(Format::kMot, argv[2], options);
+    const bool lines = std::string_view(argv[2]).ends_with(".jsonl");
+    const auto writer = open_writer(lines ? Format::kJsonLines : Format::kMot, argv[2], options);
     std::int64_t next_id = 1;
     std::vector<Person> before;
     for (Frame& frame : sequence.frames) {
