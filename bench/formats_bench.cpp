@@ -3,8 +3,7 @@
 //   formats_bench [MEGABYTES] [FOLDER]     (default 500 MB, /tmp)
 //
 // Writes one synthetic file of each layout in the spacing of the official files (", " and ": "), reads it in a child
-// process and prints MB/s and the child's peak memory relative to the file size. CPU time counts the thread that touches
-// memory ahead of the reader.
+// process and prints MB/s and the child's peak memory relative to the file size.
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

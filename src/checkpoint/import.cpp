@@ -12,12 +12,13 @@
 #include "checkpoint/joint_cut.h"
 #include "checkpoint/name_map.h"
 #include "core/error.h"
+#include "core/heap_pages.h"
 #include "model/model_file.h"
 
 namespace vepe::checkpoint {
 namespace {
 
-constexpr std::size_t kShownDifferences = 5, kReleaseBytes = 64u << 20;
+constexpr std::size_t kShownDifferences = 5, kReleaseBytes = 8u << 20;
 constexpr std::string_view kHead = "bbox_head.", kParallel = "module.";
 
 // A checkpoint's tensors sorted into parts, under our names.
@@ -218,6 +219,9 @@ ImportedModel import_state(const StateDict& state, const std::string& file, cons
   report.family = family_of(parts);
   model::ModelConfig config = infer_config(parts.guess, parts.petr, file);
   const Conversion conversion(parts, options, config, report);
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : state.tensors) bytes += tensor.size_bytes();
+  advise_huge_heap(bytes);  // about the size of the model
   result.model = std::make_shared<model::SpatialModel>(config);
 
   const torch::NoGradGuard no_grad;

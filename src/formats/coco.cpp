@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "core/heap_pages.h"
 #include "formats/coco_like.h"
 #include "formats/joints.h"
 #include "formats/json_cursor.h"
@@ -91,6 +92,7 @@ class ResultList {
 
 Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file) {
   JsonCursor cursor(text, file);
+  GrowingHeap heap(2 * text.size());
   ResultList list(name);
   std::size_t position = 0;
   std::vector<double> scratch;
@@ -101,7 +103,9 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
     for (cursor.enter_array(); cursor.next_element(); ++position) {
       const JsonCursor::Mark start = cursor.mark();
       try {
-        list.add(read_result(cursor, list.joint_count(), scratch));
+        Result result = read_result(cursor, list.joint_count(), scratch);
+        heap.reached(result.person.keypoints.data());
+        list.add(std::move(result));
       } catch (const Error& error) {
         const Error located = error.at("result " + std::to_string(position));
         if (!options.lenient) throw located;

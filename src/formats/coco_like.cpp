@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <unordered_map>
 
+#include "core/heap_pages.h"
 #include "formats/joints.h"
 #include "formats/json_cursor.h"
 #include "formats/mapped_file.h"
@@ -48,7 +49,7 @@ void read_polygon_axis(JsonCursor& cursor, std::vector<std::vector<double>>& axi
 class Parser {
  public:
   Parser(std::string_view text, std::string name, CocoLike rules, const ReadOptions& options, MappedFile* file)
-      : cursor_(text, file), name_(std::move(name)), rules_(rules), options_(options) {
+      : cursor_(text, file), heap_(2 * text.size()), name_(std::move(name)), rules_(rules), options_(options) {
     data_.poses.name = sequence_name(name_);
   }
 
@@ -251,6 +252,7 @@ class Parser {
         cursor_.skip();
       }
     }
+    heap_.reached(person.keypoints.data());
     if (!image_id) cursor_.fail("the annotation has no 'image_id'", "name the image of every annotation");
     if (!has_keypoints && rules_ == CocoLike::kPoseTrack) {
       cursor_.fail("the annotation has no 'keypoints'", "PoseTrack needs an array of x, y, visibility for each joint");
@@ -372,6 +374,7 @@ class Parser {
   }
 
   JsonCursor cursor_;
+  GrowingHeap heap_;
   std::string name_;
   CocoLike rules_;
   const ReadOptions& options_;
