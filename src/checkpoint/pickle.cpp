@@ -53,6 +53,8 @@ void Pickle::fail(const std::string& message) const {
 }
 
 void Pickle::run() {
+  // Address space only; growing step by step would leave as much again behind in the heap.
+  values_.reserve(std::min(bytes_.size(), kMaxValues));
   constexpr std::uint8_t kStop = '.';
   while (true) {
     const auto opcode = take_number<std::uint8_t>();
