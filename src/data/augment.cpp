@@ -240,4 +240,34 @@ Sample mosaic(const std::array<const Sample*, 4>& parts, const AugmentConfig& co
   return result;
 }
 
+std::optional<Sample> background_part(const Sample& sample, Random& random) {
+  constexpr int kTries = 30;
+  constexpr float kMargin = 0.05f;  // of a person's longer side: boxes do not hold every hair
+  if (sample.unlabelled_bystanders) return std::nullopt;
+  std::vector<Box> taken = sample.ignore_boxes;
+  for (const Person& person : sample.people) taken.push_back(person.box);
+  for (Box& box : taken) {
+    const float margin = kMargin * std::max(box.width(), box.height());
+    box = {box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin};
+  }
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    const double share = random.uniform(0.3, 0.8);
+    const int width = std::max(1, rounded(sample.image.width * share)), height = std::max(1, rounded(sample.image.height * share));
+    const auto left = static_cast<int>(random.integer(0, sample.image.width - width)), top = static_cast<int>(random.integer(0, sample.image.height - height));
+    const bool free = std::none_of(taken.begin(), taken.end(), [&](const Box& box) {
+      return box.x0 < static_cast<float>(left + width) && box.x1 > static_cast<float>(left) && box.y0 < static_cast<float>(top + height) &&
+             box.y1 > static_cast<float>(top);
+    });
+    if (!free) continue;
+    Sample part;
+    part.image_id = sample.image_id;
+    part.source_width = sample.source_width, part.source_height = sample.source_height;
+    part.image = {width, height, {}};
+    part.image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
+    for (int y = 0; y < height; ++y) std::copy_n(sample.image.row(top + y) + 3 * left, 3 * width, part.image.row(y));
+    return part;
+  }
+  return std::nullopt;
+}
+
 }  // namespace vepe::data

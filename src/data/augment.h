@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/random.h"
@@ -59,5 +60,9 @@ Sample augment(const Sample& sample, const AugmentConfig& config, Random& random
 // Four pictures on the canvas of the first, each with a draw of its own, meeting at a random point. A picture with
 // unlabelled bystanders makes its quarter a region to ignore.
 Sample mosaic(const std::array<const Sample*, 4>& parts, const AugmentConfig& config, Random& random, int long_side);
+
+// A part of the picture, 0.3 to 0.8 of each side, that neither a person nor a region to ignore touches. Nothing when none
+// is found in some tries, or when the people of the picture are not all labelled.
+std::optional<Sample> background_part(const Sample& sample, Random& random);
 
 }  // namespace vepe::data

@@ -183,5 +183,50 @@ TEST(Mosaic, ShowsFourPicturesWithTheirPeople) {
   }
 }
 
+Sample picture_with_one() {
+  Sample sample;
+  sample.image = smooth_picture(80, 60);
+  sample.people = {person_at({{12, 20, 2}, {15, 40, 2}}, {5, 5, 25, 55})};
+  return sample;
+}
+
+TEST(BackgroundPart, HoldsNobodyAndTheRightPixels) {
+  Sample sample = picture_with_one();
+  Random random(3);
+  int found = 0;
+  for (int draw = 0; draw < 50; ++draw) {
+    const auto part = background_part(sample, random);
+    if (!part) continue;
+    ++found;
+    EXPECT_TRUE(part->people.empty());
+    EXPECT_LT(part->image.width, sample.image.width);
+    // The part is found again in the picture, clear of the person.
+    bool matched = false;
+    for (int top = 0; top + part->image.height <= sample.image.height && !matched; ++top) {
+      for (int left = 0; left + part->image.width <= sample.image.width && !matched; ++left) {
+        const Box& box = sample.people[0].box;
+        if (box.x0 < static_cast<float>(left + part->image.width) && box.x1 > static_cast<float>(left) &&
+            box.y0 < static_cast<float>(top + part->image.height) && box.y1 > static_cast<float>(top)) {
+          continue;
+        }
+        matched = std::equal(part->image.row(0), part->image.row(0) + 3 * part->image.width, sample.image.row(top) + 3 * left);
+      }
+    }
+    EXPECT_TRUE(matched);
+  }
+  EXPECT_GT(found, 0);
+}
+
+TEST(BackgroundPart, IsNotTakenWherePeopleMayBeUnlabelled) {
+  Random random(3);
+  Sample crowd = picture_with_one();
+  crowd.ignore_boxes = {{0, 0, static_cast<float>(crowd.image.width), static_cast<float>(crowd.image.height)}};
+  EXPECT_FALSE(background_part(crowd, random));
+  Sample single = picture_with_one();
+  single.people.clear();
+  single.unlabelled_bystanders = true;
+  EXPECT_FALSE(background_part(single, random));
+}
+
 }  // namespace
 }  // namespace vepe::data

@@ -61,6 +61,7 @@ AugmentConfig read_augment_config(TableReader reader) {
   reader.read("noise_max", config.noise_max, 0, 64);
   reader.read("occluders", config.occluders, 0, 1);
   reader.read("mosaic", config.mosaic, 0, 1);
+  reader.read("background", config.background, 0, 1);
   reader.read("min_person", config.min_person, 0, 512);
   reader.read("border", config.border, 0, 255);
   reader.finish();

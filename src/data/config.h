@@ -55,6 +55,7 @@ struct AugmentConfig {
   double noise_max = 8;                         // its standard deviation, grey levels
   double occluders = 0.0;                       // probability of 1-3 patches that hide a part of a person
   double mosaic = 0.0;                          // probability that a picture is made of four
+  double background = 0.0;                      // probability of a part of the picture without anybody, where there is one
   double min_person = 0;                        // a person whose box is smaller (longer side) becomes a region to ignore
   std::vector<int> border = {124, 116, 104};    // colour outside the picture (mean of ImageNet)
   std::vector<int> flip_order;                  // not a key of TOML: the loader takes it from the sets

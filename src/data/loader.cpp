@@ -89,7 +89,10 @@ struct Loader::State {
     constexpr int kAttempts = 10;
     Sample sample;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      const Sample source = load(item);
+      Sample source = load(item);
+      if (augment.background > 0 && random.chance(augment.background)) {
+        if (auto part = background_part(source, random)) source = std::move(*part);
+      }
       const bool had_people = !source.people.empty();
       if (random.chance(augment.mosaic)) {
         std::array<Sample, 3> others;
