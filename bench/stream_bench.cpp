@@ -195,6 +195,7 @@ int run(int argc, char** argv) {
     return 2;
   }
   torch::set_num_threads(1);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const fs::path model = with_temporal_phase(argv[1]);
   const std::vector<video::Frame> frames = frames_of(argv[2], argc > 3 ? static_cast<std::size_t>(std::atoi(argv[3])) : 100);
   check(model, frames);

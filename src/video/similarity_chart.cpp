@@ -96,6 +96,7 @@ void draw_scale(cv::Mat& canvas, cv::Point corner, int width) {
     std::snprintf(text, sizeof text, "%.1f", value);
     write(canvas, text, {corner.x + static_cast<int>(value * width), corner.y + 20}, 0.38, kFaint);
   }
+  write(canvas, "framed: best of its row, red: another id", {corner.x + width / 2 - 20, corner.y + 40}, 0.38, kFaint);
 }
 
 }  // namespace
