@@ -105,6 +105,11 @@ TEST(Predict, GivesEachBadInputOneLineAndItsStatusAndStillRunsTheRest) {
       {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " -m " + file.string(), 4, "a_file"},
       {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --frames x", 2, "frames"},
       {"predict", 2, "source"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --temporal maybe", 2, "unknown choice maybe"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save similarity --temporal off", 2, "--save similarity"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save jsonl,similarity --similarity-frames 9:3", 2, "later one"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --similarity-frames 1:3", 2, "add similarity to --save"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save video --save-embeddings", 2, "add jsonl to --save"},
       {"dance", 2, "subcommand"},
       {"train " + file.string() + " -o " + out.string(), 2, "a_file"},
       {"info " + kTorture + "text_file.mp4", 4, "text_file.mp4"},
@@ -120,6 +125,68 @@ TEST(Predict, GivesEachBadInputOneLineAndItsStatusAndStillRunsTheRest) {
   const Outcome both = vepe("predict " + kTorture + "zero_bytes.mp4 " + kTorture + "single_frame.mp4 -o " + out.string() + " --threads 1 --progress none");
   EXPECT_EQ(both.status, 3) << both.err;
   EXPECT_EQ(lines_of(out / "single_frame.jsonl").size(), 1u);
+}
+
+// Two people a frame who stay where they are; `more` goes into the second one.
+std::string poses_line(int index, const std::string& more) {
+  std::string line = "{\"index\": " + std::to_string(index) + ", \"people\": [";
+  for (int person = 0; person < 2; ++person) {
+    line += std::string(person == 0 ? "" : ", ") + "{\"id\": 40, \"score\": 0.9, \"keypoints\": [";
+    for (int k = 0; k < 17; ++k) {
+      line += (k == 0 ? "[" : ", [") + std::to_string(100 + 200 * person + 3 * k) + ", " + std::to_string(50 + 4 * k) + ", 0.8]";
+    }
+    line += "], \"embedding\": [" + std::string(person == 0 ? "1, 0]" : "0, 1" + more + "]") + "}";
+  }
+  return line + "]}\n";
+}
+
+TEST(Track, LinksSavedPosesAnewAndSaysWhatIsWrongWithBadOnes) {
+  const fs::path out = folder("track");
+  std::ofstream(out / "good.jsonl") << poses_line(0, "") << poses_line(1, "") << poses_line(2, "");
+  const Outcome good = vepe("track " + (out / "good.jsonl").string() + " -o " + (out / "linked").string() + " --save jsonl,mot,csv,posetrack");
+  ASSERT_EQ(good.status, 0) << good.err;
+  for (const char* file : {"good.jsonl", "good.mot.txt", "good.csv", "good.posetrack.json"}) EXPECT_TRUE(fs::exists(out / "linked" / file)) << file;
+  const auto frames = lines_of(out / "linked" / "good.jsonl");
+  ASSERT_EQ(frames.size(), 3u);
+  for (const auto& frame : frames) {
+    EXPECT_EQ(frame["people"][0]["id"], 1);
+    EXPECT_EQ(frame["people"][1]["id"], 2);
+    EXPECT_EQ(frame["people"][1]["embedding"], nlohmann::json::parse("[0, 1]"));
+  }
+
+  std::string plain = poses_line(0, "");
+  for (auto at = plain.find(", \"embedding\""); at != std::string::npos; at = plain.find(", \"embedding\"")) plain.erase(at, plain.find(']', at) + 1 - at);
+  std::ofstream(out / "plain.jsonl") << plain;
+  const Outcome without = vepe("track " + (out / "plain.jsonl").string() + " -o " + (out / "linked").string());
+  EXPECT_EQ(without.status, 0) << without.err;
+  EXPECT_NE(without.err.find("no embeddings"), std::string::npos) << without.err;
+
+  std::ofstream(out / "lengths.jsonl") << poses_line(0, "") << poses_line(1, ", 3");
+  std::ofstream(out / "broken.jsonl") << poses_line(0, "") << "{\"index\": 1, \"people\": [{\n";
+  const std::string to = " -o " + (out / "bad").string();
+  struct Case {
+    std::string arguments;
+    int status;
+    const char* message;
+  };
+  const Case cases[] = {
+      {(out / "missing.jsonl").string() + to, 3, "missing.jsonl"},
+      {(out / "broken.jsonl").string() + to, 3, "broken.jsonl: line 2"},
+      {(out / "lengths.jsonl").string() + to, 3, "lengths.jsonl: frame 1: person 2: the embedding has 3 numbers"},
+      {(out / "good.jsonl").string(), 2, "-o DIR"},
+      {(out / "good.jsonl").string() + " -o " + out.string(), 2, "the same file"},
+      {(out / "good.jsonl").string() + to + " --save video", 2, "unknown output video"},
+      {(out / "good.jsonl").string() + to + " --alpha 2", 2, "alpha"},
+      {(out / "good.jsonl").string() + " -o " + (out / "good.jsonl").string(), 5, "is a file"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.arguments);
+    const Outcome run = vepe("track " + c.arguments);
+    EXPECT_EQ(run.status, c.status) << run.err;
+    EXPECT_NE(run.err.find(c.message), std::string::npos) << run.err;
+    EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+  }
+  EXPECT_FALSE(fs::exists(out / "bad" / "lengths.jsonl"));
 }
 
 TEST(Predict, WritesCocoResultsWithTheIdsOfAnAnnotationFile) {

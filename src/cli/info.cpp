@@ -22,6 +22,27 @@ struct Arguments {
   int width = 0, height = 0;
 };
 
+void add_parameters(const torch::nn::Module& module, std::map<std::string, std::int64_t>& parameters) {
+  for (const auto& item : module.named_parameters()) parameters[item.key().substr(0, item.key().find('.'))] += item.value().numel();
+}
+
+// The temporal phase: what it consists of, and what it costs on top of the spatial phase while one person is in sight.
+void print_temporal(model::Vepe& temporal, const model::SpatialOutput& output, const model::Detections& detections) {
+  const model::TemporalConfig& config = temporal.config();
+  std::string parts;
+  for (const auto& [on, name] : {std::pair(config.stpe, "STPE"), std::pair(config.icm, "instance queries"), std::pair(config.stdme, "STDME"), std::pair(config.stpd, "STPD")}) {
+    if (on) parts += (parts.empty() ? "" : ", ") + std::string(name);
+  }
+  std::cout << fmt::format("\ntemporal phase: {} frames, {} window, {}; poses come {} frame(s) late\n", config.frames, config.window, parts.empty() ? "all parts off" : parts,
+                           config.frames - 1 - config.key_position());
+  const ops::MultiplyAddCounter counter;
+  model::FrameFeatures frame = temporal.features(output, detections.query_index, detections.keypoints).front();
+  frame.score_logit = torch::full_like(frame.score_logit, -20);
+  frame.score_logit[0] = 20;
+  temporal.temporal(std::vector<model::FrameFeatures>(static_cast<std::size_t>(config.frames), frame));
+  std::cout << fmt::format("  multiply-adds a frame with one person: {:.2f} G more\n", static_cast<double>(counter.count()) / 1e9);
+}
+
 void run(const Arguments& arguments) {
   const std::filesystem::path path = arguments.model.empty() ? default_model() : std::filesystem::path(arguments.model);
   const model::LoadedModel loaded = model::load_model(path);
@@ -30,10 +51,9 @@ void run(const Arguments& arguments) {
 
   std::map<std::string, std::int64_t> parameters;
   std::int64_t total = 0;
-  for (const auto& item : loaded.model->named_parameters()) {
-    parameters[item.key().substr(0, item.key().find('.'))] += item.value().numel();
-    total += item.value().numel();
-  }
+  add_parameters(*loaded.model, parameters);
+  if (loaded.temporal) add_parameters(*loaded.temporal, parameters);
+  for (const auto& [name, count] : parameters) total += count;
   std::cout << fmt::format("parameters   {:>12}\n", total);
   for (const auto& [name, count] : parameters) std::cout << fmt::format("  {:<16} {:>8}\n", name, count);
 
@@ -44,8 +64,9 @@ void run(const Arguments& arguments) {
   torch::NoGradGuard no_grad;
   const ops::MultiplyAddCounter counter;
   const auto output = loaded.model->forward(torch::zeros({1, 3, H, W}), torch::tensor({{static_cast<float>(H), static_cast<float>(W)}}));
-  loaded.model->detect(output, 20);
+  const model::Detections detections = loaded.model->detect(output, 20);
   std::cout << fmt::format("\nmultiply-adds at {}x{}: {:.2f} G (convolutions and matrix products)\n", W, H, static_cast<double>(counter.count()) / 1e9);
+  if (loaded.temporal) print_temporal(*loaded.temporal, output, detections);
 
   const formats::JointSet* joints = formats::find_joint_set(config.keypoints);
   if (joints) {

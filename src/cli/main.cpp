@@ -19,6 +19,7 @@
 #ifdef VEPE_MEDIA
 #include "cli/predict.h"
 #include "cli/synth.h"
+#include "cli/track.h"
 #include "cli/train.h"
 #endif
 
@@ -35,6 +36,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
 #ifdef VEPE_MEDIA
   vepe::cli::add_predict_command(app);
+  vepe::cli::add_track_command(app);
   vepe::cli::add_train_command(app);
 #endif
   vepe::cli::add_eval_command(app);

@@ -24,13 +24,14 @@ namespace {
 struct Arguments {
   CommonOptions common;
   std::vector<std::string> sources;
-  std::string output, model, precision = "auto", save = "video,jsonl", frames, images_from;
+  std::string output, model, precision = "auto", temporal = "auto", save = "video,jsonl", frames, images_from, similarity_frames;
   int size = 0, max_people = 20;
-  double threshold = infer::kDefaultThreshold;
+  double threshold = infer::kDefaultThreshold, alpha = infer::TrackerOptions{}.alpha;
+  bool save_embeddings = false;
 };
 
 struct Save {
-  bool video = false, coco_results = false;
+  bool video = false, coco_results = false, similarity = false;
   std::vector<formats::Format> formats;
 };
 
@@ -44,15 +45,31 @@ Save parse_save(const std::string& text) {
   for (std::string item; std::getline(items, item, ',');) {
     if (item == "video") {
       save.video = true;
+    } else if (item == "similarity") {
+      save.similarity = true;
     } else if (item == "coco") {
       save.coco_results = true;
     } else if (const auto found = kFormats.find(item); found != kFormats.end()) {
       save.formats.push_back(found->second);
     } else {
-      throw Error(ErrorCode::kUsage, "--save", "unknown output " + item, "use a list of video, jsonl, posetrack, coco, csv, mot");
+      throw Error(ErrorCode::kUsage, "--save", "unknown output " + item, "use a list of video, jsonl, posetrack, coco, csv, mot, similarity");
     }
   }
   return save;
+}
+
+// "A:B", two frame numbers.
+std::optional<std::pair<std::int64_t, std::int64_t>> parse_frame_pair(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto number = [&](const std::string& part) {
+    const bool digits = !part.empty() && part.size() <= 12 && std::all_of(part.begin(), part.end(), [](unsigned char c) { return std::isdigit(c); });
+    if (!digits) throw Error(ErrorCode::kUsage, "--similarity-frames", "cannot read " + text, "write A:B, two frame numbers from 0");
+    return std::stoll(part);
+  };
+  const auto colon = text.find(':');
+  const std::pair<std::int64_t, std::int64_t> frames{number(text.substr(0, colon)), number(colon == std::string::npos ? "" : text.substr(colon + 1))};
+  if (frames.first >= frames.second) throw Error(ErrorCode::kUsage, "--similarity-frames", "the second frame must be a later one", "write A:B with A < B");
+  return frames;
 }
 
 // Image ids of an annotation file by file name.
@@ -82,6 +99,16 @@ class Predict {
     options_.save_video = save_.video;
     options_.formats = save_.formats;
     options_.threshold = arguments.threshold;
+    options_.alpha = arguments.alpha;
+    options_.save_embeddings = arguments.save_embeddings;
+    options_.save_similarity = save_.similarity;
+    options_.similarity_frames = parse_frame_pair(arguments.similarity_frames);
+    if (arguments.save_embeddings && std::count(save_.formats.begin(), save_.formats.end(), formats::Format::kJsonLines) == 0) {
+      throw Error(ErrorCode::kUsage, "--save-embeddings", "only JSON Lines hold embeddings", "add jsonl to --save");
+    }
+    if (options_.similarity_frames && !save_.similarity) {
+      throw Error(ErrorCode::kUsage, "--similarity-frames", "no similarity picture was asked for", "add similarity to --save");
+    }
     if (!arguments.frames.empty()) options_.range = video::parse_frame_range(arguments.frames);
     style_ = arguments.common.quiet ? ProgressStyle::kNone : progress_style(arguments.common.progress);
   }
@@ -98,10 +125,17 @@ class Predict {
     engine_options.model = arguments_.model.empty() ? default_model() : std::filesystem::path(arguments_.model);
     engine_options.size = arguments_.size;
     engine_options.precision = infer::parse_precision(arguments_.precision);
+    engine_options.temporal = infer::parse_temporal_use(arguments_.temporal);
+    options_.temporal_pictures = engine_options.temporal == infer::TemporalUse::kOn;
     engine_options.max_people = arguments_.max_people;
     // Tracks may go on below the threshold; COCO's AP wants the tail as well.
     engine_options.threshold = save_.coco_results ? 0.0 : arguments_.threshold / 2;
     infer::Engine engine(engine_options);
+    if ((save_.similarity || arguments_.save_embeddings) && !engine.has_embeddings()) {
+      throw Error(ErrorCode::kUsage, save_.similarity ? "--save similarity" : "--save-embeddings",
+                  engine_options.model.string() + (engine_options.temporal == infer::TemporalUse::kOff ? " is used without its instance queries" : " has no instance queries"),
+                  "use a model with a temporal phase and icm = true, and not --temporal off");
+    }
 
     if (save_.coco_results) open_coco(engine);
     for (const video::Source& source : expansion.sources) {
@@ -153,7 +187,12 @@ class Predict {
       throw Error(ErrorCode::kInput, source.name, "has no image id", "name its annotation file with --images-from, or give it a number as its name");
     }
     video::Image image = video::read_image(source.pictures.front());
-    const auto poses = engine.predict(image);
+    infer::Stream stream(engine, options_.temporal_pictures);
+    video::Frame whole;
+    whole.image = image;
+    auto ready = stream.push(std::move(whole));
+    for (infer::Estimate& estimate : stream.flush()) ready.push_back(std::move(estimate));
+    const std::vector<infer::Pose>& poses = ready.front().poses;
     formats::Frame frame = infer::to_frame(poses, {}, *id, 0, image.width, image.height);
     frame.image_id = *id;
     coco_->write(frame);
@@ -186,12 +225,16 @@ void add_predict_command(CLI::App& app) {
   command->add_option("-o,--output", arguments->output, "Folder for the results");
   command->add_option("-m,--model", arguments->model, "Model file (default: the shipped vepe-tiny)");
   command->add_option("--size", arguments->size, "Long side of the network input in pixels (0: as the model says)")->check(CLI::Range(0, 8192));
-  command->add_option("--save", arguments->save, "List of video, jsonl, posetrack, coco, csv, mot");
+  command->add_option("--save", arguments->save, "List of video, jsonl, posetrack, coco, csv, mot, similarity (who looks like whom in two frames)");
   command->add_option("--frames", arguments->frames, "Frames A:B:S, counted from 0");
   command->add_option("--threshold", arguments->threshold, "Poses with a lower score are left out")->check(CLI::Range(0.0, 1.0));
   command->add_option("--max-people", arguments->max_people, "People in a frame at most")->check(CLI::Range(1, 5000));
   command->add_option("--images-from", arguments->images_from, "COCO annotations that give the pictures' ids, for --save coco");
   command->add_option("--precision", arguments->precision, "auto, fp32 or bf16");
+  command->add_option("--temporal", arguments->temporal, "Temporal phase: auto (where the model has one; single pictures without), on or off");
+  command->add_option("--alpha", arguments->alpha, "Share of the look, against motion, in linking people to tracks")->check(CLI::Range(0.0, 1.0));
+  command->add_flag("--save-embeddings", arguments->save_embeddings, "Add each person's instance embedding to the JSON Lines");
+  command->add_option("--similarity-frames", arguments->similarity_frames, "The two frames A:B of --save similarity (default: the first two that suit)");
   add_common_options(*command, arguments->common);
   command->callback([arguments] {
     apply_common_options(arguments->common);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/error.h"
 #include "model/model_file.h"
@@ -27,10 +28,22 @@ int round_up(int value, int multiple) { return (value + multiple - 1) / multiple
 
 }  // namespace
 
+struct SpatialFrame::Content {
+  int width = 0, height = 0;             // of the frame in pixels
+  torch::Tensor query_index, scores;     // [R] of the best people, int64 and falling
+  torch::Tensor keypoints;               // [R, K, 2] in 0..1
+  torch::Tensor keypoint_scores;         // [R, K]
+  model::FrameFeatures features;         // with a temporal phase only
+};
+
 struct Engine::State {
   EngineOptions options;
   std::shared_ptr<model::SpatialModel> model;
+  std::shared_ptr<model::Vepe> temporal;  // null: the spatial phase alone
   bool bf16 = false;
+
+  std::vector<SpatialFrame> batch(std::span<const video::Image* const> frames, InputSize size);
+  std::vector<Pose> to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores, const torch::Tensor& keypoints) const;
 };
 
 Precision parse_precision(const std::string& name) {
@@ -38,6 +51,13 @@ Precision parse_precision(const std::string& name) {
   if (name == "fp32") return Precision::kFp32;
   if (name == "bf16") return Precision::kBf16;
   throw Error(ErrorCode::kUsage, "--precision", "unknown precision " + name, "use auto, fp32 or bf16");
+}
+
+TemporalUse parse_temporal_use(const std::string& name) {
+  if (name == "auto") return TemporalUse::kAuto;
+  if (name == "on") return TemporalUse::kOn;
+  if (name == "off") return TemporalUse::kOff;
+  throw Error(ErrorCode::kUsage, "--temporal", "unknown choice " + name, "use auto, on or off");
 }
 
 InputSize input_size(int width, int height, int short_side, int long_side) {
@@ -49,14 +69,26 @@ InputSize input_size(int width, int height, int short_side, int long_side) {
 
 Engine::Engine(const EngineOptions& options) : state_(std::make_unique<State>()) {
   state_->options = options;
-  state_->model = model::load_model(options.model).model;
+  model::LoadedModel loaded = model::load_model(options.model);
+  state_->model = loaded.model;
+  if (options.temporal != TemporalUse::kOff) state_->temporal = loaded.temporal;
+  if (options.temporal == TemporalUse::kOn && !loaded.temporal) {
+    throw Error(ErrorCode::kUsage, options.model.string(), "the model has no temporal phase",
+                "use --temporal auto or off, or a model whose config says [temporal] enabled = true");
+  }
   state_->bf16 = options.precision == Precision::kBf16 || (options.precision == Precision::kAuto && native_bfloat16());
-  if (state_->bf16) state_->model->use_bfloat16();
+  if (!state_->bf16) return;
+  state_->model->use_bfloat16();
+  if (state_->temporal) state_->temporal->use_bfloat16();
 }
 
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
+bool Engine::has_temporal() const { return state_->temporal != nullptr; }
+bool Engine::has_embeddings() const { return has_temporal() && state_->temporal->config().icm; }
+int Engine::window_length() const { return has_temporal() ? state_->temporal->config().frames : 1; }
+int Engine::key_position() const { return has_temporal() ? state_->temporal->config().key_position() : 0; }
 const std::string& Engine::joint_set() const { return state_->model->config().keypoints; }
 bool Engine::bfloat16() const { return state_->bf16; }
 
@@ -66,46 +98,105 @@ std::vector<Pose> Engine::predict(const video::Image& frame) {
 }
 
 std::vector<std::vector<Pose>> Engine::predict(std::span<const video::Image* const> frames) {
-  const c10::InferenceMode inference;
+  std::vector<std::vector<Pose>> results;
+  for (const SpatialFrame& frame : spatial(frames)) results.push_back(poses(frame));
+  return results;
+}
+
+std::vector<SpatialFrame> Engine::spatial(std::span<const video::Image* const> frames) {
   const model::InputConfig& input = state_->model->config().input;
   const int short_side = state_->options.size > 0 ? 0 : input.short_side;
   const int long_side = state_->options.size > 0 ? state_->options.size : input.long_side;
-  std::vector<InputSize> sizes;
-  int height = 0, width = 0;
-  for (const video::Image* frame : frames) {
-    sizes.push_back(input_size(frame->width, frame->height, short_side, long_side));
-    height = std::max(height, round_up(sizes.back().height, input.multiple));
-    width = std::max(width, round_up(sizes.back().width, input.multiple));
-  }
-  std::vector<torch::Tensor> images;
-  torch::Tensor real = torch::zeros({static_cast<std::int64_t>(frames.size()), 2});
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    images.push_back(canvas_of(video::resize_bilinear(*frames[i], sizes[i].width, sizes[i].height), height, width));
-    real[static_cast<std::int64_t>(i)][0] = sizes[i].height;
-    real[static_cast<std::int64_t>(i)][1] = sizes[i].width;
-  }
-  auto& network = *state_->model;
-  const auto output = network.forward(network.normalise(images.size() == 1 ? images[0] : torch::cat(images)), real);
-  const model::Detections detections = network.detect(output, state_->options.max_people);
-
-  const torch::Tensor positions = detections.keypoints.contiguous(), keypoint_scores = detections.keypoint_scores.contiguous();
-  const auto score = detections.scores.accessor<float, 2>();
-  const auto xy = positions.accessor<float, 4>();
-  const auto confidence = keypoint_scores.accessor<float, 3>();
-  std::vector<std::vector<Pose>> results(frames.size());
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    const auto b = static_cast<std::int64_t>(i);
-    for (std::int64_t r = 0; r < score.size(1) && score[b][r] >= static_cast<float>(state_->options.threshold); ++r) {
-      Pose pose;
-      pose.score = score[b][r];
-      for (std::int64_t k = 0; k < xy.size(2); ++k) {
-        pose.keypoints.push_back({xy[b][r][k][0] * static_cast<float>(frames[i]->width) - 0.5f,
-                                  xy[b][r][k][1] * static_cast<float>(frames[i]->height) - 0.5f, confidence[b][r][k]});
-      }
-      results[i].push_back(std::move(pose));
-    }
+  std::map<InputSize, std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < frames.size(); ++i) groups[input_size(frames[i]->width, frames[i]->height, short_side, long_side)].push_back(i);
+  std::vector<SpatialFrame> results(frames.size());
+  for (const auto& [size, members] : groups) {
+    std::vector<const video::Image*> images;
+    for (const std::size_t i : members) images.push_back(frames[i]);
+    std::vector<SpatialFrame> found = state_->batch(images, size);
+    for (std::size_t j = 0; j < members.size(); ++j) results[members[j]] = std::move(found[j]);
   }
   return results;
+}
+
+std::vector<SpatialFrame> Engine::State::batch(std::span<const video::Image* const> frames, InputSize size) {
+  const c10::InferenceMode inference;
+  const int multiple = model->config().input.multiple, height = round_up(size.height, multiple), width = round_up(size.width, multiple);
+  const auto B = static_cast<std::int64_t>(frames.size());
+  std::vector<torch::Tensor> images;
+  for (const video::Image* frame : frames) images.push_back(canvas_of(video::resize_bilinear(*frame, size.width, size.height), height, width));
+  const torch::Tensor real = torch::tensor({static_cast<float>(size.height), static_cast<float>(size.width)}).expand({B, 2});
+  const auto output = model->forward(model->normalise(B == 1 ? images[0] : torch::cat(images)), real.contiguous());
+  const model::Detections detections = model->detect(output, options.max_people);
+  std::vector<model::FrameFeatures> features(frames.size());
+  if (temporal) features = temporal->features(output, detections.query_index, detections.keypoints);
+
+  std::vector<SpatialFrame> results;
+  for (std::int64_t b = 0; b < B; ++b) {
+    auto content = std::make_shared<SpatialFrame::Content>();
+    const auto i = static_cast<std::size_t>(b);
+    content->width = frames[i]->width;
+    content->height = frames[i]->height;
+    content->query_index = detections.query_index[b];
+    content->scores = detections.scores[b];
+    content->keypoints = detections.keypoints[b];
+    content->keypoint_scores = detections.keypoint_scores[b];
+    content->features = std::move(features[i]);
+    results.emplace_back(std::move(content));
+  }
+  return results;
+}
+
+std::vector<Pose> Engine::poses(const SpatialFrame& frame) const {
+  return state_->to_poses(frame.content(), frame.content().scores, frame.content().keypoints);
+}
+
+std::vector<Pose> Engine::temporal(std::span<const SpatialFrame> window) {
+  if (!has_temporal()) throw Error(ErrorCode::kUsage, "temporal phase", "the engine runs without one", "load a model that has it");
+  const c10::InferenceMode inference;
+  std::vector<model::FrameFeatures> features;
+  for (const SpatialFrame& frame : window) features.push_back(frame.content().features);
+  const model::TemporalOutput output = state_->temporal->temporal(features);
+  const model::TemporalLayer& answer = output.layers.back();
+
+  const SpatialFrame::Content& key = window[static_cast<std::size_t>(key_position())].content();
+  torch::Tensor scores = key.scores.clone(), keypoints = key.keypoints.clone();
+  const auto people = key.query_index.accessor<std::int64_t, 1>(), kept = output.query_index.accessor<std::int64_t, 1>();
+  for (std::int64_t r = 0; r < people.size(0); ++r) {
+    for (std::int64_t i = 0; i < kept.size(0); ++i) {
+      if (kept[i] != people[r]) continue;
+      scores[r] = answer.score_logit[i].sigmoid();
+      keypoints[r] = answer.keypoints[i];
+    }
+  }
+  return state_->to_poses(key, scores, keypoints);
+}
+
+std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores, const torch::Tensor& keypoints) const {
+  const c10::InferenceMode inference;
+  const torch::Tensor positions = keypoints.contiguous(), keypoint_scores = frame.keypoint_scores.contiguous();
+  const auto score = scores.accessor<float, 1>();
+  const auto xy = positions.accessor<float, 3>();
+  const auto confidence = keypoint_scores.accessor<float, 2>();
+  const auto query = frame.query_index.accessor<std::int64_t, 1>();
+  const torch::Tensor embeddings = frame.features.embedding.defined() ? frame.features.embedding.contiguous() : torch::Tensor();  // [N, C]
+  std::vector<Pose> poses;
+  for (std::int64_t r = 0; r < score.size(0); ++r) {
+    if (!(score[r] >= static_cast<float>(options.threshold))) continue;
+    Pose pose;
+    pose.score = score[r];
+    for (std::int64_t k = 0; k < xy.size(1); ++k) {
+      pose.keypoints.push_back({xy[r][k][0] * static_cast<float>(frame.width) - 0.5f, xy[r][k][1] * static_cast<float>(frame.height) - 0.5f,
+                                confidence[r][k]});
+    }
+    if (embeddings.defined()) {
+      const float* row = embeddings.data_ptr<float>() + query[r] * embeddings.size(1);
+      pose.embedding.assign(row, row + embeddings.size(1));
+    }
+    poses.push_back(std::move(pose));
+  }
+  std::stable_sort(poses.begin(), poses.end(), [](const Pose& a, const Pose& b) { return a.score > b.score; });
+  return poses;
 }
 
 }  // namespace vepe::infer

@@ -10,6 +10,7 @@
 #include "core/interrupt.h"
 #include "core/queue.h"
 #include "formats/joints.h"
+#include "infer/similarity.h"
 #include "video/draw.h"
 #include "video/reader.h"
 
@@ -34,6 +35,12 @@ std::vector<std::vector<video::DrawKeypoint>> draw_keypoints(const std::vector<P
   return all;
 }
 
+void check(const Engine& engine, const PredictOptions& options) {
+  if ((!options.save_embeddings && !options.save_similarity) || engine.has_embeddings()) return;
+  throw Error(ErrorCode::kUsage, "embeddings", "the model has no instance queries, or they are switched off",
+              "use a model with a temporal phase and icm = true, without --temporal off");
+}
+
 std::vector<video::DrawPerson> draw_persons(const std::vector<std::vector<video::DrawKeypoint>>& keypoints, const std::vector<Pose>& poses,
                                             const std::vector<std::int64_t>& ids) {
   std::vector<video::DrawPerson> people;
@@ -45,7 +52,9 @@ std::vector<video::DrawPerson> draw_persons(const std::vector<std::vector<video:
 class Outputs {
  public:
   Outputs(const video::Source& source, const video::VideoInfo& info, const PredictOptions& options, const std::string& joint_set)
-      : skeleton_(video::skeleton_of(*formats::find_joint_set(joint_set))), picture_(source.kind == video::SourceKind::kPicture) {
+      : skeleton_(video::skeleton_of(*formats::find_joint_set(joint_set))),
+        picture_(source.kind == video::SourceKind::kPicture),
+        embeddings_(options.save_embeddings) {
     const std::string stem = source.stem;
     if (options.save_video && !picture_) {
       video::WriterOptions writing;
@@ -58,6 +67,10 @@ class Outputs {
       files_.push_back(path);
     }
     if (options.save_video && picture_) picture_path_ = options.output / (stem + ".jpg");
+    if (options.save_similarity) {
+      similarity_.emplace(options.similarity_frames, source.name);
+      similarity_path_ = options.output / (stem + ".similarity.png");
+    }
     for (const formats::Format format : options.formats) {
       if (format == formats::Format::kCocoResults) continue;  // one file for all pictures, the caller's
       formats::WriterOptions writing;
@@ -73,8 +86,10 @@ class Outputs {
 
   void write(Predicted& item) {
     const video::Image& image = item.frame.image;
-    const formats::Frame frame = to_frame(item.poses, item.ids, item.frame.index, item.frame.pts_s, image.width, image.height);
+    formats::Frame frame = to_frame(item.poses, item.ids, item.frame.index, item.frame.pts_s, image.width, image.height);
+    for (std::size_t i = 0; embeddings_ && i < item.poses.size(); ++i) frame.persons[i].embedding = item.poses[i].embedding;
     for (auto& writer : writers_) writer->write(frame);
+    if (similarity_) similarity_->offer(item.frame, item.poses, item.ids);
     if (!video_ && picture_path_.empty()) return;
     const auto keypoints = draw_keypoints(item.poses);
     const auto people = draw_persons(keypoints, item.poses, item.ids);
@@ -92,18 +107,31 @@ class Outputs {
   void close(bool whole) {
     for (auto& writer : writers_) writer->close();
     if (video_) video_->close(whole);
+    if (!similarity_) return;
+    if (const auto picture = similarity_->picture(skeleton_)) {
+      video::write_image(similarity_path_, *picture);
+      files_.push_back(similarity_path_);
+    } else {
+      similarity_warning_ = "no two frames to compare: a frame with two people and a later one with one are wanted";
+    }
   }
-  std::string warning() const { return video_ ? video_->warning() : ""; }
+  std::string warning() const {
+    const std::string text = video_ ? video_->warning() : "";
+    return text.empty() ? similarity_warning_ : text;
+  }
   const std::vector<std::filesystem::path>& files() const { return files_; }
 
  private:
   video::Skeleton skeleton_;
-  bool picture_;
+  bool picture_, embeddings_;
   std::optional<video::VideoWriter> video_;
   std::filesystem::path picture_path_;
   std::vector<std::unique_ptr<formats::PredictionWriter>> writers_;
   std::vector<std::filesystem::path> files_;
   video::Trails trails_;
+  std::optional<Similarity> similarity_;
+  std::filesystem::path similarity_path_;
+  std::string similarity_warning_;
 };
 
 video::VideoReader open(const video::Source& source, const PredictOptions& options) {
@@ -174,6 +202,7 @@ void draw_poses(video::Image& image, const std::vector<Pose>& poses, const std::
 }
 
 PredictResult predict_source(Engine& engine, const video::Source& source, const PredictOptions& options, const FrameCallback& on_frame) {
+  check(engine, options);
   make_output_folder(options.output);
   video::VideoReader reader = open(source, options);
   const video::VideoInfo info = reader.info();
@@ -183,7 +212,9 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
   tracking.sigmas = formats::find_joint_set(engine.joint_set())->sigmas;
   tracking.start_threshold = options.threshold;
   tracking.keep_threshold = kKeepShare * options.threshold;
+  tracking.alpha = options.alpha;
   Tracker tracker(tracking);
+  Stream stream(engine, !picture || options.temporal_pictures);
   std::set<std::int64_t> tracks;
 
   BoundedQueue<video::Frame> decoded(kQueuedFrames);
@@ -206,10 +237,10 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
           while (auto item = predicted.pop()) outputs.write(*item);
         },
         [&] { predicted.close(); });
-    try {
-      while (auto frame = decoded.pop()) {
+    const auto hand_on = [&](std::vector<Estimate> ready) {  // false when the writer failed
+      for (Estimate& estimate : ready) {
         Predicted item;
-        std::vector<Pose> poses = engine.predict(frame->image);
+        std::vector<Pose>& poses = estimate.poses;
         const std::vector<std::int64_t> ids = picture ? std::vector<std::int64_t>(poses.size(), -1) : tracker.update(poses);
         for (std::size_t i = 0; i < poses.size(); ++i) {
           if (ids[i] < 0 && poses[i].score < static_cast<float>(options.threshold)) continue;
@@ -218,10 +249,18 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
           item.poses.push_back(std::move(poses[i]));
         }
         result.people += static_cast<std::int64_t>(item.poses.size());
-        item.frame = std::move(*frame);
-        if (!predicted.push(std::move(item))) break;  // the writer failed
+        item.frame = std::move(estimate.frame);
+        if (!predicted.push(std::move(item))) return false;
         ++result.frames;
         if (on_frame) on_frame(result.frames, info.frame_count);
+      }
+      return true;
+    };
+    try {
+      bool going = true;
+      while (going) {
+        auto frame = decoded.pop();
+        going = hand_on(frame ? stream.push(std::move(*frame)) : stream.flush()) && frame;
       }
     } catch (...) {
       decoded.close();

@@ -6,10 +6,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "formats/prediction_writer.h"
 #include "infer/engine.h"
+#include "infer/stream.h"
 #include "infer/tracker.h"
 #include "video/frame_range.h"
 #include "video/source.h"
@@ -23,6 +25,11 @@ struct PredictOptions {
   std::vector<formats::Format> formats;   // files beside it
   video::FrameRange range;
   double threshold = kDefaultThreshold;   // poses that are written; tracks may go on at half of it
+  double alpha = 0.5;                     // TrackerOptions::alpha
+  bool temporal_pictures = false;         // a single picture goes through the temporal phase as a video of one frame
+  bool save_embeddings = false;           // in the JSON Lines
+  bool save_similarity = false;           // picture of who looks like whom in two frames (infer/similarity.h)
+  std::optional<std::pair<std::int64_t, std::int64_t>> similarity_frames;  // its frames; else the first two that suit
   int decoder_threads = 1, encoder_threads = 1;
 };
 
@@ -35,12 +42,13 @@ struct PredictResult {
 // Called after each frame with the number of frames done and, where known, of all.
 using FrameCallback = std::function<void(std::int64_t done, std::optional<std::int64_t> total)>;
 
-// Predicts on one source: decoding, inference and drawing with encoding run side by side, joined by bounded queues, so
-// memory does not grow with the length. An interrupt ends the source early and leaves valid files.
-// Throws Error: kInput for a source without a frame, kOutput for the files.
+// Predicts on one source: decoding, inference (infer/stream.h, infer/tracker.h) and drawing with encoding run side by side,
+// joined by bounded queues, so memory does not grow with the length. An interrupt ends the source early and leaves valid files.
+// Throws Error: kInput for a source without a frame or without the frames of `similarity_frames`, kOutput for the files,
+// kUsage for embeddings or similarities from an engine that has none.
 PredictResult predict_source(Engine& engine, const video::Source& source, const PredictOptions& options, const FrameCallback& on_frame = {});
 
-// A picture's poses as a frame of the formats.
+// A picture's poses as a frame of the formats, without embeddings.
 formats::Frame to_frame(const std::vector<Pose>& poses, const std::vector<std::int64_t>& ids, std::int64_t index, double pts_s, int width, int height);
 
 // Poses drawn on a picture.

@@ -11,34 +11,48 @@ struct TrackerOptions {
   std::vector<double> sigmas;        // [K] of the OKS
   double start_threshold = kDefaultThreshold;  // a pose of this score starts a track
   double keep_threshold = kDefaultThreshold / 2;  // a pose of this score continues one
-  double min_similarity = 0.1;       // OKS with the predicted pose below which two are not the same person
+  double min_similarity = 0.1;       // below which two are not the same person
   int max_missed = 30;               // frames that a track outlives without a pose
+
+  // Where both sides have an embedding:
+  double alpha = 0.5;                // share of the embeddings' cosine in the similarity, the OKS has the rest; 0..1
+  double embedding_memory = 0.8;     // share of the past in a track's embedding, a frame
+  double min_cosine = 0.75;          // from which a person may be found again where motion does not lead
+  double reach = 0.5;                // how far from there, in lengths of the body for each frame since the last pose, at most 4
 };
 
-// Links poses over time: an optimal assignment of the frame's poses to the live tracks by the OKS with each track's pose
-// moved on at its smoothed velocity. Ids rise from 1 and are never used again. Memory grows with the people in
-// sight, not with time.
+// Links poses over time: an optimal assignment of the frame's poses to the live tracks by
+//   alpha * cos(embedding, track's averaged embedding) + (1 - alpha) * OKS(pose, track's pose moved on at its smoothed velocity),
+// or that OKS alone for poses or tracks without embedding. A pair is a candidate where this reaches min_similarity and so does
+// the OKS, or else the two look alike (min_cosine) within reach. Ids rise from 1 and are never used again. Memory grows with the
+// people in sight, not with time.
 class Tracker {
  public:
-  explicit Tracker(TrackerOptions options);
+  explicit Tracker(TrackerOptions options);  // throws Error(kUsage) for an alpha outside 0..1
 
   // The track id of each pose of the next frame, -1 for one that neither continues nor starts a track.
+  // Throws Error(kInput) for an embedding of another length than the ones before.
   std::vector<std::int64_t> update(const std::vector<Pose>& poses);
 
  private:
   struct Track {
     std::int64_t id;
     std::vector<PoseKeypoint> keypoints;
+    std::vector<float> embedding;          // of length 1; empty until a pose brings one
     float velocity_x = 0, velocity_y = 0;  // pixels a frame, of the whole body
     double area = 0;
-    int missed = 0, seen = 0;
+    int missed = 0, seen = 1;
   };
-  double similarity(const Track& track, const Pose& pose) const;
+  double oks(const Track& track, const Pose& pose) const;
+  bool within_reach(const Track& track, const Pose& pose) const;
+  double cost(const Track& track, const Pose& pose) const;
   void follow(Track& track, const Pose& pose) const;
+  void remember(std::vector<float>& average, const std::vector<float>& embedding) const;
 
   TrackerOptions options_;
   std::vector<Track> tracks_;
   std::int64_t next_id_ = 1;
+  std::size_t embedding_size_ = 0;
 };
 
 }  // namespace vepe::infer

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
+#include "formats/joints.h"
+#include "infer/relink.h"
+
 namespace vepe::infer {
 namespace {
 
@@ -49,6 +53,124 @@ TEST(Tracker, WeakPosesContinueTracksButStartNone) {
   EXPECT_EQ(tracker.update({person(1, 0, 0.3f)})[0], id);
   EXPECT_EQ(tracker.update({person(2, 0, 0.1f)})[0], -1);
   EXPECT_NE(tracker.update({person(300, 300, 0.9f)})[0], id);  // far away is somebody else
+}
+
+Pose with_look(Pose pose, std::vector<float> embedding) {
+  pose.embedding = std::move(embedding);
+  return pose;
+}
+
+// Two people meet, stand in front of each other, and turn back the way they came: motion says that they passed.
+std::vector<std::vector<std::int64_t>> ids_of_a_meeting(bool embeddings, double alpha = 0.5) {
+  TrackerOptions chosen = options();
+  chosen.alpha = alpha;
+  Tracker tracker(chosen);
+  std::vector<std::vector<std::int64_t>> ids;
+  for (int t = 0; t <= 40; ++t) {
+    const float away = std::abs(6.f * static_cast<float>(20 - t));
+    Pose left = person(200 - away, 20), right = person(200 + away, 22);
+    if (embeddings) left.embedding = {0.995f, 0.1f, 0}, right.embedding = {0.1f, 0.995f, 0};
+    ids.push_back(tracker.update({left, right}));
+  }
+  return ids;
+}
+
+TEST(Tracker, EmbeddingsKeepTheIdsOfPeopleWhoMeetAndTurnBack) {
+  const auto by_look = ids_of_a_meeting(true), by_motion = ids_of_a_meeting(false), ignored = ids_of_a_meeting(true, 0);
+  for (const auto& ids : by_look) EXPECT_EQ(ids, by_look.front());
+  EXPECT_EQ(by_motion.back(), (std::vector<std::int64_t>{by_motion.front()[1], by_motion.front()[0]}));
+  EXPECT_EQ(ignored, by_motion);
+}
+
+TEST(Tracker, FindsWhoWasHiddenByLookAndOnlyNearby) {
+  const auto id_after_gap = [](float x, std::vector<float> look) {
+    Tracker tracker(options());
+    for (int t = 0; t < 5; ++t) tracker.update({with_look(person(100, 0), {1, 0})});
+    for (int t = 0; t < 3; ++t) tracker.update({});
+    return tracker.update({with_look(person(x, 0), std::move(look))})[0];
+  };
+  EXPECT_EQ(id_after_gap(160, {1, 0}), 1);      // three widths away, looks the same
+  EXPECT_EQ(id_after_gap(160, {0, 1}), 2);      // looks different
+  EXPECT_EQ(id_after_gap(160, {}), 2);          // no look: motion alone
+  EXPECT_EQ(id_after_gap(900, {1, 0}), 2);      // too far
+}
+
+TEST(Tracker, LivesThroughThirtyMissedFramesAndNotOneMore) {
+  for (const int missed : {30, 31}) {
+    TrackerOptions chosen = options();
+    chosen.max_missed = TrackerOptions{}.max_missed;
+    Tracker tracker(chosen);
+    tracker.update({person(0, 0)});
+    for (int t = 0; t < missed; ++t) tracker.update({});
+    EXPECT_EQ(tracker.update({person(0, 0)})[0], missed == 30 ? 1 : 2);
+  }
+}
+
+TEST(Tracker, AveragesEmbeddingsSoThatOneOddFrameCountsLittle) {
+  Tracker tracker(options());
+  for (int t = 0; t < 10; ++t) tracker.update({with_look(person(0, 0), {1, 0}), with_look(person(200, 0), {0, 1})});
+  const auto odd = tracker.update({with_look(person(0, 0), {0, 1}), with_look(person(200, 0), {1, 0})});  // each like the other
+  EXPECT_EQ(odd, (std::vector<std::int64_t>{1, 2}));
+  for (int t = 0; t < 3; ++t) tracker.update({});
+  const auto back = tracker.update({with_look(person(55, 0), {1, 0}), with_look(person(145, 0), {0, 1})});
+  EXPECT_EQ(back, (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST(Tracker, RefusesWhatItCannotCompare) {
+  Tracker tracker(options());
+  tracker.update({with_look(person(0, 0), {1, 0})});
+  EXPECT_THROW(tracker.update({with_look(person(0, 0), {1, 0, 0})}), Error);
+  TrackerOptions wrong = options();
+  wrong.alpha = 1.5;
+  EXPECT_THROW(Tracker{wrong}, Error);
+}
+
+// Saved poses of the meeting above, with ids that relinking has to forget.
+formats::Sequence meeting(bool embeddings) {
+  formats::Sequence sequence;
+  sequence.joint_names = formats::coco17().names;
+  for (int t = 0; t <= 40; ++t) {
+    formats::Frame frame;
+    frame.index = t;
+    for (const int side : {-1, 1}) {
+      formats::Person person;
+      const double x = 200 + side * std::abs(6.0 * (20 - t));
+      for (int k = 0; k < 17; ++k) person.keypoints.push_back({x + 5 * (k % 5), 20.0 + side + 4 * k, 0.9, 1, true});
+      person.keypoints[3] = {};  // not in the file
+      person.score = 0.9;
+      person.track_id = 70 + t;
+      if (embeddings) person.embedding = side < 0 ? std::vector<float>{2, 0.2f} : std::vector<float>{0.2f, 2};
+      frame.persons.push_back(std::move(person));
+    }
+    sequence.frames.push_back(std::move(frame));
+  }
+  return sequence;
+}
+
+TEST(Relink, GivesNewIdsByLookOrByMotionAlone) {
+  for (const bool embeddings : {true, false}) {
+    formats::Sequence sequence = meeting(embeddings);
+    const RelinkReport report = relink(sequence, {});
+    EXPECT_EQ(report.frames, 41);
+    EXPECT_EQ(report.people, 82);
+    EXPECT_EQ(report.tracks, 2);
+    EXPECT_EQ(report.without_id, 0);
+    EXPECT_EQ(report.embeddings, embeddings ? 82 : 0);
+    EXPECT_EQ(sequence.frames.front().persons[0].track_id, 1);
+    EXPECT_EQ(sequence.frames.back().persons[0].track_id, embeddings ? 1 : 2);
+  }
+}
+
+TEST(Relink, NamesFrameAndPersonOfAnEmbeddingOfAnotherLength) {
+  formats::Sequence sequence = meeting(true);
+  sequence.frames[7].persons[1].embedding = {1, 0, 0};
+  try {
+    relink(sequence, {});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInput);
+    EXPECT_NE(std::string(error.what()).find("frame 7: person 2: the embedding has 3 numbers, those before have 2"), std::string::npos) << error.what();
+  }
 }
 
 TEST(InputSize, FollowsTheLongSideOrBothSides) {

@@ -18,22 +18,16 @@ Tensor with_rest(const Tensor& tokens, std::int64_t start, const Tensor& queries
 Tmsda::Tmsda(const ModelConfig& config, const TemporalConfig& temporal)
     : nn::DeformableAttention(attention_options(config, temporal, temporal.frames * config.levels())) {}
 
-Tensor Tmsda::attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames) {
-  bool padded = false;
-  for (const Memory& frame : frames) padded = padded || frame.padding.defined();
-  std::vector<Tensor> tokens, padding, ratios;
+Tensor Tmsda::attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames,
+                     const std::vector<Tensor>& values) const {
+  std::vector<Tensor> ratios;
   ops::LevelShapes shapes;  // T * L levels
   for (const Memory& frame : frames) {
-    tokens.push_back(frame.tokens);
     ratios.push_back(frame.valid_ratios);
     shapes.insert(shapes.end(), frame.shapes.begin(), frame.shapes.end());
-    if (!padded) continue;
-    const auto options = frame.tokens.options().dtype(torch::kBool);
-    padding.push_back(frame.padding.defined() ? frame.padding : torch::zeros({1, frame.tokens.size(1)}, options));
   }
-  const nn::ProjectedValue value = project(torch::cat(tokens, 1), shapes, padded ? torch::cat(padding, 1) : Tensor());
   const Tensor reference = centres.unsqueeze(2) * torch::cat(ratios, 1).unsqueeze(1);  // [1, N, T*L, 2]
-  return forward(query, position, reference, value);
+  return forward(query, position, reference, {torch::cat(values, 1), shapes});
 }
 
 StdmeLayer::StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal) {
@@ -46,13 +40,17 @@ StdmeLayer::StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal
   norm3_ = register_module("norm3", norm());
 }
 
-Tensor StdmeLayer::forward(std::vector<Memory> frames, std::size_t key, std::int64_t start, const Tensor& centres, const Tensor& position) {
-  const Memory memory = frames[key];
+Tensor StdmeLayer::forward(const std::vector<Memory>& frames, std::vector<Tensor> values, std::size_t key, std::int64_t start,
+                           const Tensor& centres, const Tensor& position) {
+  const Memory& memory = frames[key];
   const Tensor reference = centres.unsqueeze(2) * memory.valid_ratios.unsqueeze(1);  // [1, S - start, L, 2]
   const nn::ProjectedValue value = msda_->project(memory.tokens, memory.shapes, memory.padding);
   Tensor x = norm1_->forward(msda_->forward(memory.tokens.slice(1, start), position, reference, value));
-  frames[key].tokens = with_rest(memory.tokens, start, x);
-  x = norm2_->forward(tmsda_->attend(x, position, centres, frames));
+  Memory moved;  // what TMSDA reads of the key frame has changed from `start` on
+  moved.tokens = x;
+  if (memory.padding.defined()) moved.padding = memory.padding.slice(1, start);
+  values[key] = with_rest(values[key], start, tmsda_->values(moved));
+  x = norm2_->forward(tmsda_->attend(x, position, centres, frames, values));
   return with_rest(memory.tokens, start, norm3_->forward(ffn_->forward(x)));
 }
 
@@ -64,7 +62,17 @@ Stdme::Stdme(const ModelConfig& config, const TemporalConfig& temporal) : first_
   }
 }
 
-Memory Stdme::forward(const std::vector<Memory>& window, std::size_t key) {
+std::vector<Tensor> Stdme::values(const Memory& memory) const {
+  std::vector<Tensor> values;
+  for (const auto& layer : layers_) values.push_back(layer->values(memory));
+  return values;
+}
+
+Memory Stdme::forward(const std::vector<Memory>& window, std::size_t key, std::vector<std::vector<Tensor>> values) {
+  values.resize(window.size());
+  for (std::size_t f = 0; f < window.size(); ++f) {
+    if (values[f].empty()) values[f] = this->values(window[f]);
+  }
   std::vector<Memory> frames = window;
   const ops::LevelShapes& shapes = window[key].shapes;
   std::int64_t start = 0;
@@ -79,7 +87,11 @@ Memory Stdme::forward(const std::vector<Memory>& window, std::size_t key) {
   }
   const Tensor position = torch::cat(positions, 1);                                                     // [1, S - start, C]
   const Tensor centres = ops::cell_centres(shapes, window[key].valid_ratios).slice(1, start);           // [1, S - start, 2]
-  for (const auto& layer : layers_) frames[key].tokens = layer->forward(frames, key, start, centres, position);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    std::vector<Tensor> of_layer;
+    for (const auto& frame : values) of_layer.push_back(frame[i]);
+    frames[key].tokens = layers_[i]->forward(frames, std::move(of_layer), key, start, centres, position);
+  }
   return frames[key];
 }
 

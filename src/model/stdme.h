@@ -14,18 +14,26 @@ class Tmsda : public nn::DeformableAttention {
  public:
   Tmsda(const ModelConfig& config, const TemporalConfig& temporal);
 
-  // query, position [1, N, C]; centres [1, N, 2] in 0..1 of the real image, the same place in every frame;
-  // frames: T memories (B = 1) in window order, which may differ in size -> [1, N, C] with the residual.
-  Tensor attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames);
+  // One frame's memory as `attend` reads it: [B, S, C] -> [B, S, M, D]. It does not depend on the window.
+  Tensor values(const Memory& frame) const { return project(frame.tokens, frame.shapes, frame.padding).value; }
+
+  // query, position [1, N, C]; centres [1, N, 2] in 0..1 of the real image, the same place in every frame; T frames (B = 1)
+  // in window order, which may differ in size: of the memories only shapes and ratios are read, and their values
+  // -> [1, N, C] with the residual.
+  Tensor attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames,
+                const std::vector<Tensor>& values) const;
 };
 
 // One post-norm layer: MSDA on the key frame, TMSDA on the window, feed-forward.
 class StdmeLayer : public torch::nn::Module {
  public:
   StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal);
+  Tensor values(const Memory& frame) const { return tmsda_->values(frame); }
   // Queries are the key frame's tokens from `start` on; earlier ones are read and pass unchanged. centres and position
-  // [1, S - start, .] are those of the queries. Returns the key frame's new tokens [1, S, C].
-  Tensor forward(std::vector<Memory> frames, std::size_t key, std::int64_t start, const Tensor& centres, const Tensor& position);
+  // [1, S - start, .] are those of the queries; `values`, one a frame, are this layer's. Returns the key frame's new
+  // tokens [1, S, C].
+  Tensor forward(const std::vector<Memory>& frames, std::vector<Tensor> values, std::size_t key, std::int64_t start, const Tensor& centres,
+                 const Tensor& position);
 
  private:
   std::shared_ptr<nn::DeformableAttention> msda_;
@@ -39,7 +47,10 @@ class StdmeLayer : public torch::nn::Module {
 class Stdme : public torch::nn::Module {
  public:
   Stdme(const ModelConfig& config, const TemporalConfig& temporal);
-  Memory forward(const std::vector<Memory>& window, std::size_t key);  // the key frame's temporal memory
+  // What the layers read of a frame, one tensor [B, S, M, D] a layer, whatever window it stands in.
+  std::vector<Tensor> values(const Memory& memory) const;
+  // The key frame's temporal memory. `values`: those of each frame of the window; a frame's may be empty, as all of them.
+  Memory forward(const std::vector<Memory>& window, std::size_t key, std::vector<std::vector<Tensor>> values = {});
 
  private:
   int first_level_;

@@ -16,6 +16,10 @@ struct FrameFeatures {
   Tensor keypoints;    // [N, K, 2] P^f, after the joint decoder for the poses that it refined
   Tensor embedding;    // [N, C] e^f, rows of length 1; undefined without ICM
 
+  // The memory as each STDME layer reads it, [1, S, M, D] a layer: made once a frame, read in every window that holds it.
+  // Empty: made where a window needs it.
+  std::vector<Tensor> memory_values;
+
   // Training only, from the spatial matching (loss/temporal_criterion.h); undefined otherwise.
   Tensor matched;   // [N] bool, paired with a person of the ground truth
   Tensor track_id;  // [N] int64, that person's track id, -1 where there is none

@@ -247,6 +247,26 @@ TEST_F(Temporal, StdmeLeavesLevelsBelowItsFirstAsTheyAre) {
   EXPECT_GT(largest_difference(memory.tokens.slice(1, 20), window[1].tokens.slice(1, 20)), 1e-2);
 }
 
+TEST_F(Temporal, WhatStdmeReadsOfAFrameIsMadeOnceAndServesInEveryWindow) {
+  const torch::NoGradGuard no_grad;
+  TemporalConfig temporal = small_temporal();
+  temporal.stdme_layers = 2;
+  temporal.stdme_first_level = 1;
+  Vepe vepe(small_config(), temporal);
+  randomise(vepe);
+  const auto frames = vepe.features(random_spatial(4));
+  for (const std::size_t first : {0, 1}) {
+    std::vector<FrameFeatures> window(frames.begin() + static_cast<std::ptrdiff_t>(first), frames.begin() + static_cast<std::ptrdiff_t>(first) + 3);
+    for (const FrameFeatures& frame : window) ASSERT_EQ(frame.memory_values.size(), 2u);
+    const Tensor kept = vepe.temporal(window).memory.tokens;
+    std::vector<FrameFeatures> anew = window;
+    for (FrameFeatures& frame : anew) frame.memory_values.clear();
+    EXPECT_LE(largest_difference(vepe.temporal(anew).memory.tokens, kept), 1e-6);
+    for (FrameFeatures& frame : anew) frame.memory_values = window[0].memory_values;  // of a wrong frame: they are what is read
+    EXPECT_GT(largest_difference(vepe.temporal(anew).memory.tokens, kept), 1e-3);
+  }
+}
+
 TEST_F(Temporal, FramesWithoutPeopleWork) {
   Vepe vepe(small_config(), small_temporal());
   randomise(vepe);

@@ -38,6 +38,13 @@ Vepe::Vepe(const ModelConfig& config, const TemporalConfig& temporal) : temporal
   }
 }
 
+void Vepe::use_bfloat16() {
+  const torch::NoGradGuard no_grad;
+  for (auto& item : named_parameters()) {
+    if (item.key().find(".value_proj.") != std::string::npos) item.value().set_data(item.value().to(torch::kBFloat16));
+  }
+}
+
 std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index, const Tensor& refined_keypoints) {
   const PoseLayer& last = output.pose_layers.back();
   const std::int64_t B = last.query.size(0), K = last.keypoints.size(2);
@@ -47,6 +54,7 @@ std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Ten
     const std::int64_t R = refined_index.size(1);
     keypoints = keypoints.scatter(1, refined_index.view({B, R, 1, 1}).expand({B, R, K, 2}), refined_keypoints);
   }
+  const std::vector<Tensor> values = stdme_ ? stdme_->values(output.memory) : std::vector<Tensor>();
   std::vector<FrameFeatures> frames;
   for (std::int64_t b = 0; b < B; ++b) {
     FrameFeatures frame;
@@ -55,6 +63,7 @@ std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Ten
     frame.score_logit = last.score_logit[b];
     frame.keypoints = keypoints[b];
     if (embeddings.defined()) frame.embedding = embeddings[b];
+    for (const Tensor& layer : values) frame.memory_values.push_back(layer.slice(0, b, b + 1));
     frames.push_back(std::move(frame));
   }
   return frames;
@@ -68,10 +77,12 @@ TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSour
   const auto key = static_cast<std::size_t>(temporal_.key_position());
   std::vector<KeptQueries> kept;
   std::vector<Memory> memories;
+  std::vector<std::vector<Tensor>> values;
   for (const FrameFeatures& frame : window) {
     check(frame, window[key]);
     kept.push_back(select_pose_queries(frame, temporal_.pqs_threshold));
     memories.push_back(frame.memory);
+    values.push_back(frame.memory_values);
   }
 
   TemporalOutput output;
@@ -79,7 +90,7 @@ TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSour
   output.embedding = kept[key].embedding;
   output.query = stpe_ ? stpe_->forward(kept, key, allowed(kept, mask)) : kept[key].query;
   // With nobody in the key frame the temporal memory, which is most of the work, would have no reader.
-  output.memory = stdme_ && kept[key].count() > 0 ? stdme_->forward(memories, key) : memories[key];
+  output.memory = stdme_ && kept[key].count() > 0 ? stdme_->forward(memories, key, std::move(values)) : memories[key];
   if (stpd_) {
     output.layers = stpd_->forward(output.query, kept[key].keypoints, kept[key].score_logit, output.memory);
   } else if (heads_) {

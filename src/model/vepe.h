@@ -22,6 +22,9 @@ class Vepe : public torch::nn::Module {
 
   const TemporalConfig& config() const { return temporal_; }
 
+  // Memories are projected in bf16 from now on; for inference only.
+  void use_bfloat16();
+
   // The B frames of a spatial pass, one by one. `refined_index` [B, R] int64 and `refined_keypoints` [B, R, K, 2] are the
   // joint decoder's poses (Detections); undefined without one. The spatial output is read only.
   std::vector<FrameFeatures> features(const SpatialOutput& output, const Tensor& refined_index = {}, const Tensor& refined_keypoints = {});

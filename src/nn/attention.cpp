@@ -80,7 +80,7 @@ void DeformableAttention::reset_parameters() {
 }
 
 ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding) const {
-  Tensor value = const_cast<torch::nn::LinearImpl&>(*value_proj_).forward(tokens);
+  Tensor value = torch::linear(tokens.to(value_proj_->weight.scalar_type()), value_proj_->weight, value_proj_->bias);
   if (padding.defined()) value = value.masked_fill(padding.unsqueeze(-1), 0.0);
   return {value.view({tokens.size(0), tokens.size(1), options_.heads, options_.channels / options_.heads}), shapes};
 }
