@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -276,6 +277,85 @@ TEST_F(Training, LosesLossAndRefusesARunOfAnotherRecipe) {
   EXPECT_EQ(vepe(train("run", "schedule.steps=80 --resume")).status, 2);       // another recipe
   EXPECT_EQ(vepe(train("new", "schedule.stepz=80")).status, 2);                // unknown key
   EXPECT_EQ(vepe(train("new", "optimizer.lr=fast")).status, 2);                // ill-typed
+}
+
+// The temporal stage and the ablation on the same set.
+struct TemporalTraining : Training {
+  void SetUp() override {
+    Training::SetUp();
+    std::ofstream(work / "temporal.toml") << read(work / "model.toml") << "[temporal]\nenabled = true\ninstance_layers = 1\nstpe_layers = 1\nstpd_layers = 1\npoints = 2\n";
+    std::ofstream(work / "stage3.toml") << "model = \"" << (work / "temporal.toml").string() << "\"\nstage = \"temporal\"\ninit = \""
+                                        << (work / "spatial" / "model.safetensors").string() << "\"\nseed = 5\nema = 0.5\ncache_clips = 6\n"
+                                           "[schedule]\nsteps = 6\nwarmup = 1\n[[data.train]]\nkind = \"posetrack\"\nannotations = \""
+                                        << (work / "synth" / "annotations_coco").string() << "\"\nimages = \"" << (work / "synth").string()
+                                        << "\"\n[data.augment]\nlong_sides = [96]\n[data.loader]\nbatch = 2\nworkers = 1\n";
+    std::ofstream(work / "ablation.toml") << "spatial = \"" << (work / "recipe.toml").string() << "\"\ntemporal = \"" << (work / "stage3.toml").string()
+                                          << "\"\nbaseline = [\"schedule.steps=4\"]\nseeds = [1, 2]\nthresholds = [0.1, 0.9]\n[heldout]\nannotations = \""
+                                          << (work / "synth" / "annotations").string() << "\"\nimages = \"" << (work / "synth").string() << "\"\nlong_side = 96\n";
+  }
+  std::string ablate(const std::string& more) const {
+    return "ablate " + (work / "ablation.toml").string() + " -o " + (work / "ablation").string() + " --threads 1 --progress none " + more;
+  }
+};
+
+TEST_F(TemporalTraining, TheTemporalStageFollowsTheSpatialOne) {
+  ASSERT_EQ(vepe(train("spatial", "schedule.steps=3")).status, 0);
+  const std::string stage3 = "train " + (work / "stage3.toml").string() + " --threads 1 --progress none -o ";
+  const Outcome run = vepe(stage3 + (work / "temporal").string());
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(losses("temporal").size(), 6u);
+  ASSERT_EQ(vepe(stage3 + (work / "stopped").string() + " --stop-after 2").status, 0);
+  ASSERT_EQ(vepe(stage3 + (work / "stopped").string() + " --resume").status, 0);
+  EXPECT_EQ(losses("temporal"), losses("stopped"));
+  const Outcome info = vepe("info -m " + (work / "temporal" / "model.safetensors").string());
+  EXPECT_EQ(info.status, 0) << info.err;
+
+  const Outcome no_temporal = vepe(stage3 + (work / "refused").string() + " model=" + (work / "model.toml").string());
+  EXPECT_EQ(no_temporal.status, 2);
+  EXPECT_NE(no_temporal.err.find("[temporal]"), std::string::npos) << no_temporal.err;
+  const Outcome no_init = vepe(stage3 + (work / "refused").string() + " init=" + (work / "nothing.safetensors").string());
+  EXPECT_EQ(no_init.status, 3);
+  EXPECT_NE(no_init.err.find("nothing.safetensors"), std::string::npos) << no_init.err;
+}
+
+TEST_F(TemporalTraining, AblationFillsBothTablesGoesOnAndRepeatsNothing) {
+  // An unfinished run of the first stage, as an interrupt leaves it.
+  const fs::path first = work / "ablation" / "seed1" / "spatial";
+  ASSERT_EQ(vepe("train " + (work / "recipe.toml").string() + " schedule.steps=4 seed=1 -o " + first.string() + " --threads 1 --progress none --stop-after 2").status, 0);
+  EXPECT_EQ(vepe(ablate("")).status, 2);  // the recipe says 40 steps: another run than this
+  std::string recipe = read(work / "recipe.toml");
+  recipe.replace(recipe.find("steps = 40"), 10, "steps = 4");
+  std::ofstream(work / "recipe.toml") << recipe;
+  const Outcome run = vepe(ablate(""));
+  ASSERT_EQ(run.status, 0) << run.err;
+  for (const char* part : {"| baseline", "| a (+ STPE) | x |  |  |  |", "| d (+ STPD) | x | x | x | x |", "seeds 1, 2", "| d | embedding |", "| threshold | 0.1 | 0.9 |"}) {
+    EXPECT_NE(run.out.find(part), std::string::npos) << part << "\n" << run.out;
+  }
+  EXPECT_EQ(run.out, read(work / "ablation" / "tables.md"));
+  EXPECT_EQ(lines_of(first / "metrics.jsonl").size(), 4u);
+  std::map<fs::path, fs::file_time_type> models;
+  for (const char* seed : {"seed1", "seed2"}) {
+    for (const char* row : {"spatial", "baseline", "a", "b", "c", "d"}) {
+      const fs::path file = work / "ablation" / seed / row / "model.safetensors";
+      ASSERT_TRUE(fs::exists(file)) << file;
+      models[file] = fs::last_write_time(file);
+    }
+  }
+  // The rows differ in their parts, the seeds in everything.
+  EXPECT_LT(fs::file_size(work / "ablation/seed1/a/model.safetensors"), fs::file_size(work / "ablation/seed1/b/model.safetensors"));
+  EXPECT_LT(fs::file_size(work / "ablation/seed1/c/model.safetensors"), fs::file_size(work / "ablation/seed1/d/model.safetensors"));
+  EXPECT_NE(read(work / "ablation/seed1/a/model.safetensors"), read(work / "ablation/seed2/a/model.safetensors"));
+  fs::remove(work / "ablation" / "seed2" / "b" / "result.json");
+  const Outcome again = vepe(ablate(""));
+  ASSERT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.out, run.out);
+  for (const auto& [file, time] : models) EXPECT_EQ(fs::last_write_time(file), time) << file;
+
+  EXPECT_EQ(vepe(ablate("seedz=[1]")).status, 2);
+  EXPECT_EQ(vepe(ablate("spatial=" + (work / "stage3.toml").string())).status, 2);
+  const Outcome nothing = vepe(ablate("heldout.annotations=" + (work / "nowhere").string()));
+  EXPECT_EQ(nothing.status, 3);
+  EXPECT_NE(nothing.err.find("nowhere"), std::string::npos) << nothing.err;
 }
 
 TEST(Doctor, FindsTheNumericsRight) {

@@ -17,6 +17,7 @@
 #include "core/interrupt.h"
 #include "core/log.h"
 #ifdef VEPE_MEDIA
+#include "cli/ablate.h"
 #include "cli/predict.h"
 #include "cli/synth.h"
 #include "cli/track.h"
@@ -45,6 +46,7 @@ int run(int argc, char** argv) {
   vepe::cli::add_export_command(app);
 #ifdef VEPE_MEDIA
   vepe::cli::add_synth_command(app);
+  vepe::cli::add_ablate_command(app);
 #endif
   vepe::cli::add_verify_command(app);
   vepe::cli::add_info_command(app);

@@ -189,6 +189,25 @@ std::vector<Sample> Dataset::load_clip(std::size_t index, const std::vector<int>
   return frames;
 }
 
+void Dataset::check_track_ids() const {
+  bool any_person = false, any_id = false;
+  for (const Entry& entry : entries_) {
+    if (entry.first == entry.last) continue;
+    std::set<std::int64_t> ids;
+    for (const Person& person : entry.labels.people) {
+      any_person = true;
+      if (person.track_id < 0) continue;
+      any_id = true;
+      if (ids.insert(person.track_id).second) continue;
+      throw Error(ErrorCode::kInput, entry.file, fmt::format("track id {} stands twice in this frame", person.track_id),
+                  "correct the annotations of " + entry.sequence + ", or leave it out with exclude_ids");
+    }
+  }
+  if (any_person && !any_id) {
+    throw Error(ErrorCode::kInput, name_, "none of its people has a track id, clips cannot be made of it", "give annotations with track_id, or train on single pictures");
+  }
+}
+
 Sample Dataset::load_entry(const Entry& entry) const {
   Sample sample = entry.labels;
   const int width = sample.image.width, height = sample.image.height;

@@ -30,6 +30,9 @@ class Dataset {
   // The frames at these offsets from key frame `index`, clamped to its video. Of a still picture all are the same and
   // its persons get track ids.
   std::vector<Sample> load_clip(std::size_t index, const std::vector<int>& offsets) const;
+  // What training on clips needs of a video set. Throws Error(kInput) for a track id that stands twice in a frame, and when no
+  // person of the videos has one. Stills need nothing.
+  void check_track_ids() const;
   bool is_video(std::size_t index) const { return entries_[keys_[index]].first != entries_[keys_[index]].last; }
 
   // Joints of the set, in order; empty for a folder of pictures.

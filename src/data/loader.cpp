@@ -189,6 +189,9 @@ Loader::Loader(std::vector<WeightedDataset> datasets, AugmentConfig augment, Loa
   state_->augment = std::move(augment);
   state_->config = config;
   state_->mode = mode;
+  for (const WeightedDataset& set : state_->sets) {
+    if (config.clip.frames > 1 && mode == Mode::kTrain) set.dataset->check_track_ids();
+  }
   if (state_->augment.flip_order.empty()) state_->augment.flip_order = flip_order(joints_of(state_->sets));
   if (mode == Mode::kValidate) state_->augment.policy = "none";
   std::int64_t pictures = 0;

@@ -25,7 +25,7 @@ class Loader {
   enum class Mode { kTrain, kValidate };  // kValidate: one pass in fixed order, resized to long_sides[0] only
 
   // `augment.flip_order` may be empty: it is taken from the sets. Throws Error(kUsage) when the sets hold less
-  // pictures than one batch.
+  // pictures than one batch, and what Dataset::check_track_ids throws for training clips.
   Loader(std::vector<WeightedDataset> datasets, AugmentConfig augment, LoaderConfig config, Mode mode = Mode::kTrain);
   ~Loader();
   Loader(const Loader&) = delete;

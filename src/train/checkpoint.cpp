@@ -23,13 +23,13 @@ void replace_folder(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-void save_checkpoint(const fs::path& run, const model::SpatialModel& model, const Ema& ema, const Optimizer& optimizer, std::int64_t step,
+void save_checkpoint(const fs::path& run, const model::NamedTensors& model, const Ema& ema, const Optimizer& optimizer, std::int64_t step,
                      const std::string& recipe) {
   const fs::path part = run / "checkpoint.part";
   try {
     fs::remove_all(part);
     make_output_folder(part);
-    model::write_tensors(part / "model.safetensors", model::state_of(model));
+    model::write_tensors(part / "model.safetensors", model);
     model::write_tensors(part / "ema.safetensors", ema.state());
     model::write_tensors(part / "optimizer.safetensors", optimizer.state());
     const nlohmann::json state = {{"step", step}, {"ema_updates", ema.updates()}, {"recipe", recipe}};
@@ -40,7 +40,7 @@ void save_checkpoint(const fs::path& run, const model::SpatialModel& model, cons
   }
 }
 
-std::optional<std::int64_t> load_checkpoint(const fs::path& run, model::SpatialModel& model, Ema& ema, Optimizer& optimizer,
+std::optional<std::int64_t> load_checkpoint(const fs::path& run, const model::NamedTensors& model, Ema& ema, Optimizer& optimizer,
                                             const std::string& recipe) {
   fs::path folder = run / "checkpoint";
   if (!fs::exists(folder) && fs::exists(run / "checkpoint.old")) folder = run / "checkpoint.old";
@@ -52,7 +52,7 @@ std::optional<std::int64_t> load_checkpoint(const fs::path& run, model::SpatialM
   if (state["recipe"].get<std::string>() != recipe) {
     throw Error(ErrorCode::kUsage, run.string(), "was begun with another recipe", "resume with the same recipe and settings, or start a new run");
   }
-  model::load_state(model::state_of(model), model::read_tensors(folder / "model.safetensors"), (folder / "model.safetensors").string());
+  model::load_state(model, model::read_tensors(folder / "model.safetensors"), (folder / "model.safetensors").string());
   ema.load_state(model::read_tensors(folder / "ema.safetensors"), state["ema_updates"].get<std::int64_t>());
   optimizer.load_state(model::read_tensors(folder / "optimizer.safetensors"));
   return state["step"].get<std::int64_t>();

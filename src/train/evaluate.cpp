@@ -2,6 +2,7 @@
 
 #include "core/interrupt.h"
 #include "data/loader.h"
+#include "train/clip_pass.h"
 #include "train/targets.h"
 
 namespace vepe::train {
@@ -33,53 +34,75 @@ eval::OksGroundTruth ignored(const data::Box& box, std::size_t keypoints, std::i
   return truth;
 }
 
+eval::OksImage to_image(const data::Sample& sample, const FramePeople& people, std::int64_t keypoint_count, std::int64_t& next_id) {
+  eval::OksImage image;
+  // Labels are compared at the size of the network input: OKS does not change with the scale.
+  for (const data::Person& person : sample.people) image.gt.push_back(ground_truth(person, next_id++));
+  for (const data::Box& box : sample.ignore_boxes) image.gt.push_back(ignored(box, static_cast<std::size_t>(keypoint_count), next_id++));
+  const torch::Tensor scores = people.scores.contiguous(), positions = people.keypoints.contiguous(), certainty = people.keypoint_scores.contiguous();
+  const auto score = scores.accessor<float, 1>();
+  const auto keypoints = positions.accessor<float, 3>();
+  const auto keypoint_score = certainty.accessor<float, 2>();
+  for (std::int64_t r = 0; r < scores.size(0); ++r) {
+    eval::OksDetection detection;
+    detection.score = score[r];
+    for (std::int64_t k = 0; k < keypoints.size(1); ++k) {
+      detection.keypoints.push_back(data::file_from_inside(keypoints[r][k][0] * sample.image.width));
+      detection.keypoints.push_back(data::file_from_inside(keypoints[r][k][1] * sample.image.height));
+      detection.keypoints.push_back(keypoint_score[r][k]);
+    }
+    image.dt.push_back(std::move(detection));
+  }
+  return image;
+}
+
 }  // namespace
 
-std::vector<eval::OksImage> detect_on(model::SpatialModel& model, std::shared_ptr<const data::Dataset> dataset, const EvaluateOptions& options) {
+EvalMode::EvalMode(const Network& network) : network_(network), spatial_(network.spatial->is_training()), temporal_(network.temporal && network.temporal->is_training()) {
+  network_.spatial->eval();
+  if (network_.temporal) network_.temporal->eval();
+}
+
+EvalMode::~EvalMode() {
+  network_.spatial->train(spatial_);
+  if (network_.temporal) network_.temporal->train(temporal_);
+}
+
+std::vector<eval::OksImage> detect_on(const Network& network, std::shared_ptr<const data::Dataset> dataset, const EvaluateOptions& options) {
   torch::NoGradGuard no_grad;
-  const bool was_training = model.is_training();
-  model.eval();
+  const EvalMode mode(network);
   data::AugmentConfig resize;
   resize.policy = "none";
   resize.long_sides = {options.long_side};
   data::LoaderConfig loading;
   loading.batch = options.batch;
-  loading.pad_multiple = std::max(32, model.config().input.multiple);
+  loading.pad_multiple = std::max(32, network.config.input.multiple);
   loading.workers = options.workers;
+  if (network.temporal) loading.clip.frames = network.config.temporal.frames, loading.clip.window = network.config.temporal.window;
   data::Loader loader({{dataset, 1.0}}, resize, loading, data::Loader::Mode::kValidate);
 
+  const std::vector<double> sigmas = joint_sigmas(network.config, network.config.name);
   std::vector<eval::OksImage> images;
   std::int64_t next_id = 1;
   while (auto batch = loader.next()) {
     throw_if_interrupted();
-    const auto output = model.forward(model.normalise(batch->images), real_sizes(*batch));
-    const model::Detections detections = model.detect(output, options.max_people);
-    const auto scores = detections.scores.accessor<float, 2>();
-    const torch::Tensor keypoint_scores = detections.keypoint_scores.contiguous(), positions = detections.keypoints.contiguous();
-    const auto joint_scores = keypoint_scores.accessor<float, 3>();
-    const auto keypoints = positions.accessor<float, 4>();
-    for (std::int64_t b = 0; b < scores.size(0); ++b) {
-      const data::Sample& sample = batch->samples[static_cast<std::size_t>(b)];
-      eval::OksImage image;
-      image.id = static_cast<std::int64_t>(images.size());
-      // Labels are compared at the size of the network input: OKS does not change with the scale.
-      for (const data::Person& person : sample.people) image.gt.push_back(ground_truth(person, next_id++));
-      const auto count = static_cast<std::size_t>(model.config().keypoint_count);
-      for (const data::Box& box : sample.ignore_boxes) image.gt.push_back(ignored(box, count, next_id++));
-      for (std::int64_t r = 0; r < scores.size(1); ++r) {
-        eval::OksDetection detection;
-        detection.score = scores[b][r];
-        for (std::int64_t k = 0; k < keypoints.size(2); ++k) {
-          detection.keypoints.push_back(data::file_from_inside(keypoints[b][r][k][0] * sample.image.width));
-          detection.keypoints.push_back(data::file_from_inside(keypoints[b][r][k][1] * sample.image.height));
-          detection.keypoints.push_back(joint_scores[b][r][k]);
-        }
-        image.dt.push_back(std::move(detection));
+    const auto output = network.spatial->forward(network.spatial->normalise(batch->images), real_sizes(*batch));
+    const model::Detections detections = network.spatial->detect(output, options.max_people);
+    std::vector<SpatialClip> clips;
+    if (network.temporal) {
+      const auto targets = make_targets(batch->samples, network.config.keypoint_count);
+      clips = split_clips(output, detections, targets, batch->frames, static_cast<std::size_t>(batch->key), sigmas, {});
+    }
+    for (std::size_t b = static_cast<std::size_t>(batch->key); b < batch->samples.size(); b += static_cast<std::size_t>(batch->frames)) {
+      FramePeople people = spatial_people(detections, static_cast<std::int64_t>(b));
+      if (network.temporal) {
+        const auto window = clip_features(*network.temporal, clips[b / static_cast<std::size_t>(batch->frames)], /*label=*/false);
+        people = temporal_people(people, temporal_answer(network, window, model::MaskSource::kEmbeddings));
       }
-      images.push_back(std::move(image));
+      images.push_back(to_image(batch->samples[b], people, network.config.keypoint_count, next_id));
+      images.back().id = static_cast<std::int64_t>(images.size()) - 1;
     }
   }
-  model.train(was_training);
   return images;
 }
 

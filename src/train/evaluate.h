@@ -5,9 +5,22 @@
 
 #include "data/dataset.h"
 #include "eval/coco_oks.h"
-#include "model/spatial_model.h"
+#include "train/network.h"
 
 namespace vepe::train {
+
+// Puts the modules into eval mode, and back at its end.
+class EvalMode {
+ public:
+  explicit EvalMode(const Network& network);
+  ~EvalMode();
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+
+ private:
+  Network network_;  // shares the modules
+  bool spatial_, temporal_;
+};
 
 struct EvaluateOptions {
   int long_side = 320;        // network input; the short side follows
@@ -17,7 +30,8 @@ struct EvaluateOptions {
 };
 
 // Detections of a model on a labelled set, in pixels of the stored pictures, with the labels beside them, ready for
-// evaluate_oks. The model is put into eval mode and back.
-std::vector<eval::OksImage> detect_on(model::SpatialModel& model, std::shared_ptr<const data::Dataset> dataset, const EvaluateOptions& options);
+// evaluate_oks. With a temporal phase every picture is the key frame of its window (stills: the picture T times). The modules
+// are put into eval mode and back.
+std::vector<eval::OksImage> detect_on(const Network& network, std::shared_ptr<const data::Dataset> dataset, const EvaluateOptions& options);
 
 }  // namespace vepe::train

@@ -17,14 +17,23 @@ std::size_t group_of(const std::string& name, const OptimizerConfig& config) {
 
 }  // namespace
 
-Optimizer::Optimizer(torch::nn::Module& module, const OptimizerConfig& config) : config_(config) {
-  for (auto& item : module.named_parameters()) {
-    torch::Tensor& parameter = item.value();
-    const std::size_t group = group_of(item.key(), config);
+NamedParameters parameters_of(const torch::nn::Module& module, const torch::nn::Module* more) {
+  NamedParameters parameters;
+  for (const torch::nn::Module* part : {&module, more}) {
+    if (!part) continue;
+    for (const auto& item : part->named_parameters()) parameters.emplace_back(item.key(), item.value());
+  }
+  return parameters;
+}
+
+Optimizer::Optimizer(const NamedParameters& parameters, const OptimizerConfig& config) : config_(config) {
+  for (const auto& [name, tensor] : parameters) {
+    torch::Tensor parameter = tensor;
+    const std::size_t group = group_of(name, config);
     const double rate = group < config.groups.size() ? config.groups[group].lr : 1;
     if (rate == 0) parameter.set_requires_grad(false);
     if (!parameter.requires_grad()) continue;
-    items_.push_back({item.key(), parameter, torch::zeros_like(parameter), torch::zeros_like(parameter), rate,
+    items_.push_back({name, parameter, torch::zeros_like(parameter), torch::zeros_like(parameter), rate,
                       parameter.dim() > 1 ? config.weight_decay : 0.0, config.clip_each_group ? group : 0});
   }
   if (items_.empty()) throw Error(ErrorCode::kUsage, "optimizer.group", "freezes every parameter", "give some group a rate above 0");
@@ -102,31 +111,28 @@ std::int64_t Optimizer::trainable() const {
   return count;
 }
 
-Ema::Ema(const torch::nn::Module& module, double decay) : decay_(decay) {
-  for (const auto& [name, tensor] : model::state_of(module)) {
-    if (tensor.is_floating_point()) average_[name] = tensor.detach().clone();
+Ema::Ema(const model::NamedTensors& state, double decay) : decay_(decay) {
+  for (const auto& [name, tensor] : state) {
+    if (!tensor.is_floating_point()) continue;
+    live_[name] = tensor;
+    average_[name] = tensor.detach().clone();
   }
 }
 
-void Ema::update(const torch::nn::Module& module) {
+void Ema::update() {
   torch::NoGradGuard no_grad;
   ++updates_;
   const double decay = std::min(decay_, (1.0 + static_cast<double>(updates_)) / (10.0 + static_cast<double>(updates_)));
-  for (const auto& [name, tensor] : model::state_of(module)) {
-    const auto found = average_.find(name);
-    if (found != average_.end()) found->second.mul_(decay).add_(tensor, 1 - decay);
-  }
+  for (auto& [name, average] : average_) average.mul_(decay).add_(live_.at(name), 1 - decay);
 }
 
-void Ema::swap(torch::nn::Module& module) {
+void Ema::swap() {
   torch::NoGradGuard no_grad;
-  for (auto& [name, tensor] : model::state_of(module)) {
-    const auto found = average_.find(name);
-    if (found == average_.end()) continue;
-    const torch::Tensor kept = tensor.detach().clone();
-    torch::Tensor target = tensor;
-    target.copy_(found->second);
-    found->second.copy_(kept);
+  for (auto& [name, average] : average_) {
+    torch::Tensor& live = live_.at(name);
+    const torch::Tensor kept = live.detach().clone();
+    live.copy_(average);
+    average.copy_(kept);
   }
 }
 

@@ -7,12 +7,17 @@
 
 namespace vepe::train {
 
-// AdamW over the trainable parameters of a module, with learning rates by name, gradient clipping, and a state that
+using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
+
+// The parameters of a module, and of a second one whose names do not collide, in the modules' order.
+NamedParameters parameters_of(const torch::nn::Module& module, const torch::nn::Module* more = nullptr);
+
+// AdamW over those parameters that require a gradient, with learning rates by name, gradient clipping, and a state that
 // can be written and read back exactly.
 class Optimizer {
  public:
   // Freezes parameters whose group has rate 0.
-  Optimizer(torch::nn::Module& module, const OptimizerConfig& config);
+  Optimizer(const NamedParameters& parameters, const OptimizerConfig& config);
 
   // One step at `factor` times the base rate; returns the norm of the gradient before clipping. Clears the gradients.
   double step(double factor);
@@ -35,13 +40,13 @@ class Optimizer {
   std::int64_t steps_ = 0;
 };
 
-// Exponential moving average of all floating-point state of a module.
+// Exponential moving average of the floating-point tensors of a state (model::state_of), which it holds on to.
 class Ema {
  public:
-  Ema(const torch::nn::Module& module, double decay);
+  Ema(const model::NamedTensors& state, double decay);
   // Averages over min(decay, (1 + updates) / (10 + updates)), so that early weights are forgotten.
-  void update(const torch::nn::Module& module);
-  void swap(torch::nn::Module& module);  // exchanges the module's weights with the average
+  void update();
+  void swap();  // exchanges the weights with their average
   model::NamedTensors state() const { return average_; }
   void load_state(const model::NamedTensors& state, std::int64_t updates);
   std::int64_t updates() const { return updates_; }
@@ -49,7 +54,7 @@ class Ema {
  private:
   double decay_;
   std::int64_t updates_ = 0;
-  model::NamedTensors average_;
+  model::NamedTensors live_, average_;
 };
 
 }  // namespace vepe::train

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "model/model_file.h"
 
 namespace vepe::train {
 namespace {
@@ -28,7 +29,7 @@ TEST(Optimizer, StepsAsAdamWOfLibTorch) {
   config.lr = 0.01;
   config.weight_decay = 0;
   config.clip = 0;
-  Optimizer optimizer(ours, config);
+  Optimizer optimizer(parameters_of(ours), config);
   torch::optim::AdamW reference(theirs.parameters(), torch::optim::AdamWOptions(0.01).weight_decay(0));
   for (int i = 0; i < 20; ++i) {
     const torch::Tensor x = torch::randn({4, 3});
@@ -49,7 +50,7 @@ TEST(Optimizer, FreezesClipsAndRestoresItsState) {
   OptimizerConfig config;
   config.groups = {{"a.", 0.0}};
   config.clip = 1e-3;
-  Optimizer optimizer(module, config);
+  Optimizer optimizer(parameters_of(module), config);
   EXPECT_EQ(optimizer.trainable(), 3);
   const torch::Tensor frozen = module.a->weight.detach().clone();
   module.loss(torch::ones({4, 3})).backward();
@@ -60,12 +61,12 @@ TEST(Optimizer, FreezesClipsAndRestoresItsState) {
   double square = 0;
   for (const char* name : {"b.weight.exp_avg", "b.bias.exp_avg"}) square += state.at(name).pow(2).sum().item<double>();
   EXPECT_NEAR(std::sqrt(square), 1e-4, 1e-6);
-  Optimizer other(module, config);
+  Optimizer other(parameters_of(module), config);
   other.load_state(state);
   EXPECT_EQ(other.state().at("step").item<std::int64_t>(), 1);
   EXPECT_THROW(other.load_state({}), Error);
   config.groups = {{"", 0.0}};
-  EXPECT_THROW(Optimizer(module, config), Error);
+  EXPECT_THROW(Optimizer(parameters_of(module), config), Error);
 }
 
 TEST(Optimizer, ClipsEachGroupByItsOwnNorm) {
@@ -75,7 +76,7 @@ TEST(Optimizer, ClipsEachGroupByItsOwnNorm) {
   config.groups = {{"a.", 1.0}};
   config.clip = 1e-3;
   config.clip_each_group = true;
-  Optimizer optimizer(module, config);
+  Optimizer optimizer(parameters_of(module), config);
   (1000 * module.loss(torch::ones({4, 3}))).backward();
   optimizer.step(1);
   const auto state = optimizer.state();
@@ -88,7 +89,7 @@ TEST(Optimizer, ClipsEachGroupByItsOwnNorm) {
 
 TEST(Optimizer, LeavesTheWeightsAloneWhenTheGradientIsNotFinite) {
   Pair module;
-  Optimizer optimizer(module, OptimizerConfig{});
+  Optimizer optimizer(parameters_of(module), OptimizerConfig{});
   const torch::Tensor before = module.b->weight.detach().clone();
   (module.loss(torch::ones({1, 3})) * std::numeric_limits<float>::infinity()).backward();
   EXPECT_FALSE(std::isfinite(optimizer.step(1)));
@@ -97,16 +98,16 @@ TEST(Optimizer, LeavesTheWeightsAloneWhenTheGradientIsNotFinite) {
 
 TEST(Ema, AveragesAndSwaps) {
   Pair module;
-  Ema ema(module, 0.5);
+  Ema ema(model::state_of(module), 0.5);
   torch::NoGradGuard no_grad;
   const torch::Tensor start = module.b->bias.clone();
   module.b->bias.fill_(10);
-  ema.update(module);  // decay = min(0.5, 2 / 11)
+  ema.update();  // decay = min(0.5, 2 / 11)
   const torch::Tensor expected = start * (2.0 / 11) + 10 * (9.0 / 11);
   EXPECT_NEAR(ema.state().at("b.bias").item<double>(), expected.item<double>(), 1e-5);
-  ema.swap(module);
+  ema.swap();
   EXPECT_NEAR(module.b->bias.item<double>(), expected.item<double>(), 1e-5);
-  ema.swap(module);
+  ema.swap();
   EXPECT_EQ(module.b->bias.item<double>(), 10);
 }
 

@@ -59,6 +59,8 @@ void read_optimizer(const toml::table& table, const std::string& name, Optimizer
 
 void read_schedule(TableReader reader, ScheduleConfig& config) {
   reader.read("steps", config.steps, std::int64_t{1}, std::int64_t{1} << 40);
+  reader.read("epochs", config.epochs, 0, 1 << 20);
+  if (config.epochs > 0 && reader.has("steps")) reader.fail("epochs", "stands beside steps", "give one of them");
   reader.read("warmup", config.warmup, std::int64_t{0}, std::int64_t{1} << 40);
   reader.read_choice("type", config.type, {"cosine", "step", "constant"});
   reader.read("final_factor", config.final_factor, 0.0, 1.0);
@@ -84,6 +86,12 @@ Recipe read_recipe(const toml::table& document, const std::string& name) {
   std::int64_t seed = 1;
   root.read("seed", seed, std::int64_t{0}, std::int64_t{1} << 62);
   recipe.seed = static_cast<std::uint64_t>(seed);
+  std::string stage = "spatial";
+  root.read_choice("stage", stage, {"spatial", "temporal", "joint"});
+  recipe.stage = stage == "joint" ? Stage::kJoint : stage == "temporal" ? Stage::kTemporal : Stage::kSpatial;
+  root.read("mask_ids_share", recipe.mask_ids_share, 0.0, 1.0);
+  root.read("max_people", recipe.max_people, 1, 1000);
+  root.read("cache_clips", recipe.cache_clips, 0, 1 << 24);
   root.read_choice("precision", recipe.precision, {"fp32", "bf16"});
   root.read("ema", recipe.ema, 0.0, 0.9999999);
   root.read("checkpoint_every", recipe.checkpoint_every, std::int64_t{1}, std::int64_t{1} << 40);
@@ -95,6 +103,8 @@ Recipe read_recipe(const toml::table& document, const std::string& name) {
   TableReader loss = root.table("loss");
   loss::read_criterion_config(loss, recipe.loss);
   loss.finish();
+  TableReader temporal_loss = root.table("temporal_loss");
+  loss::read_temporal_criterion_config(temporal_loss, recipe.temporal_loss);
   TableReader validation = root.table("validation");
   if (root.has("validation")) {
     recipe.validation.enabled = true;
@@ -105,6 +115,12 @@ Recipe read_recipe(const toml::table& document, const std::string& name) {
   }
   validation.finish();
   root.finish();
+  if (recipe.stage == Stage::kTemporal && recipe.init.empty()) {
+    root.fail("init", "is missing, the frozen spatial phase would be random", "name the model file that holds it");
+  }
+  if (recipe.cache_clips > 0 && recipe.stage != Stage::kTemporal) {
+    root.fail("cache_clips", "only a frozen spatial phase can be cached", "remove it, or set stage = \"temporal\"");
+  }
 
   read_optimizer(section(document, "optimizer", root), name + ": optimizer", recipe.optimizer);
   const toml::table& data = section(document, "data", root);

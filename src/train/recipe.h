@@ -8,6 +8,7 @@
 #include "core/config.h"
 #include "data/config.h"
 #include "loss/criterion.h"
+#include "loss/temporal_criterion.h"
 #include "model/config.h"
 
 namespace vepe::train {
@@ -31,6 +32,7 @@ struct OptimizerConfig {            // [optimizer], AdamW
 
 struct ScheduleConfig {             // [schedule]
   std::int64_t steps = 1000;        // optimiser steps
+  int epochs = 0;                   // instead of steps: passes over the training sets
   std::int64_t warmup = 100;        // linear, from 0
   std::string type = "cosine";      // "cosine" to `final_factor`, "step" at `milestones`, "constant"
   double final_factor = 0.01;
@@ -46,12 +48,17 @@ struct ValidationConfig {           // [validation]
   int batch = 8;
 };
 
+// What a run trains. Spatial (S1 on pictures, S2 on the frames of videos): the spatial phase alone, single pictures. Temporal
+// (S3): the temporal phase on clips; the spatial phase is frozen and stays as `init` has it. Joint (S4): both on clips.
+enum class Stage { kSpatial, kTemporal, kJoint };
+
 // A training run, as its TOML file describes it. Relative paths are relative to the working directory.
 struct Recipe {
   std::string model;                // path of the model's config
   std::string init;                 // safetensors to start from: a model file or a part of one; "" starts at random
   std::string init_prefix;          // put before every name of `init`
   std::uint64_t seed = 1;
+  Stage stage = Stage::kSpatial;    // "spatial", "temporal", "joint"
   std::string precision = "fp32";   // "bf16": convolutions of the small trunk compute in bf16
   double ema = 0.999;               // of the averaged weights, which are validated and exported; 0 turns them off
   std::int64_t checkpoint_every = 500;  // optimiser steps
@@ -62,7 +69,14 @@ struct Recipe {
   std::vector<data::DatasetConfig> datasets;  // [[data.train]]
   data::AugmentConfig augment;      // [data.augment]
   data::LoaderConfig loader;        // [data.loader]
-  loss::CriterionConfig loss;       // [loss]
+  loss::CriterionConfig loss;       // [loss]; its matcher also pairs the frames of a clip with their people
+
+  // Temporal and joint stages.
+  loss::TemporalCriterionConfig temporal_loss;  // [temporal_loss]
+  double mask_ids_share = 0.3;      // first part of the schedule in which STPE's mask comes from the ground truth's track ids
+  int max_people = 20;              // best poses of a frame that the joint decoder refines before the temporal phase
+  int cache_clips = 0;              // temporal stage: the first so many clips of the loader are taken through the frozen spatial
+                                    // phase once, kept in memory as fp16 and trained on in new orders; 0: always new clips
   ValidationConfig validation;
   std::string text;                 // the whole recipe after `key=value` settings, as TOML
 };

@@ -4,9 +4,9 @@
 
 namespace vepe::train {
 
-std::vector<loss::Targets> make_targets(const data::Batch& batch, std::int64_t keypoints) {
+std::vector<loss::Targets> make_targets(const std::vector<data::Sample>& samples, std::int64_t keypoints) {
   std::vector<loss::Targets> all;
-  for (const data::Sample& sample : batch.samples) {
+  for (const data::Sample& sample : samples) {
     loss::Targets targets;
     targets.width = sample.image.width;
     targets.height = sample.image.height;

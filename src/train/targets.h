@@ -7,8 +7,8 @@
 
 namespace vepe::train {
 
-// Ground truth of a batch as the losses want it.
-std::vector<loss::Targets> make_targets(const data::Batch& batch, std::int64_t keypoints);
+// Ground truth of a batch's samples as the losses want it.
+std::vector<loss::Targets> make_targets(const std::vector<data::Sample>& samples, std::int64_t keypoints);
 
 // Real height and width of each image, [B, 2] fp32.
 at::Tensor real_sizes(const data::Batch& batch);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <string>
 
 #include "core/progress.h"
@@ -9,10 +9,13 @@
 
 namespace vepe::train {
 
+class ClipCache;
+
 struct TrainOptions {
   std::filesystem::path run;         // folder of the run: checkpoint/, metrics.jsonl, recipe.toml, model.safetensors
   bool resume = false;               // go on where the run's checkpoint is; otherwise the folder must not hold one
   ProgressStyle progress = ProgressStyle::kNone;
+  std::shared_ptr<ClipCache> cache;  // of the same spatial phase, data and seed, shared by runs; filled by the first; may be null
   std::int64_t stop_after = 0;       // optimiser steps of this call; 0: to the end of the schedule (for tests and time slots)
 };
 
