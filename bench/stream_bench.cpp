@@ -6,6 +6,7 @@
 //  * the largest difference between a stream and the recomputation of every window, alone and in a batch of four streams;
 //  * CPU time a frame of the spatial phase alone, of the stream, and of recomputing each window, measured in turn frame by frame;
 //  * the same for frames with one and with twenty people.
+#include <malloc.h>
 #include <time.h>
 #include <torch/torch.h>
 
@@ -213,6 +214,8 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);  // as the program does
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   try {
     return run(argc, argv);
   } catch (const Error& error) {

@@ -6,6 +6,37 @@
 #include "ops/deform_attn.h"
 
 namespace vepe::nn {
+namespace {
+
+// Sampling and projecting are both linear, so their order is free: few samples are cheaper to project than many tokens.
+// From here on samples cost more than the projection of the memory (measured at C = 96, kernel against matrix product).
+bool few(std::int64_t samples, std::int64_t tokens, std::int64_t channels) { return samples < tokens * channels / 40; }
+
+// memory [B, S, 1, C], or [B, S, 1, C + 1] whose last channel is 0 on padding and 1 elsewhere -> [B, S, M, D]
+Tensor project_tokens(const Tensor& memory, std::int64_t heads, const Tensor& weight, const Tensor& bias) {
+  const std::int64_t B = memory.size(0), S = memory.size(1), C = weight.size(0);
+  Tensor value = torch::linear(memory.slice(3, 0, C).reshape({B, S, C}).to(weight.scalar_type()), weight, bias);
+  if (memory.size(3) > C) value = value * memory.slice(3, C).reshape({B, S, 1}).to(weight.scalar_type());
+  return value.view({B, S, heads, C / heads});
+}
+
+// The same memory sampled as it is, then projected; locations [B, N, M, L, P, 2], weights [B, N, M, L, P] -> [B, N, C].
+Tensor project_samples(const Tensor& memory, const ops::LevelShapes& shapes, const Tensor& locations, const Tensor& weights, const Tensor& weight,
+                       const Tensor& bias) {
+  const std::int64_t B = memory.size(0), S = memory.size(1), C = weight.size(0);
+  const std::int64_t N = weights.size(1), M = weights.size(2), L = weights.size(3), P = weights.size(4);
+  const Tensor places = locations.reshape({B, N * M, 1, L, P, 2}), shares = weights.reshape({B, N * M, 1, L, P});
+  const Tensor sampled = ops::deform_attn(memory, shapes, places, shares);  // [B, N * M, C or C + 1]
+  // The bias counts as far as a sample lies on the map.
+  const Tensor inside = memory.size(3) > C ? sampled.slice(2, C) : ops::deform_attn(torch::ones({B, S, 1, 1}, memory.options()), shapes, places, shares);
+  const auto by_head = [&](const Tensor& x) { return x.reshape({B * N, M, -1}).transpose(0, 1); };                              // [M, B N, *]
+  const Tensor head_weight = weight.to(memory.scalar_type()).view({M, C / M, C}).transpose(1, 2);                              // [M, C, D]
+  const Tensor head_bias = bias.to(memory.scalar_type()).view({M, 1, C / M});
+  const Tensor projected = torch::bmm(by_head(sampled.slice(2, 0, C)), head_weight) + by_head(inside) * head_bias;             // [M, B N, D]
+  return projected.transpose(0, 1).reshape({B, N, C});
+}
+
+}  // namespace
 
 MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads, double dropout) : heads_(heads), dropout_(dropout) {
   TORCH_CHECK(channels % heads == 0, "channels must be a multiple of heads");
@@ -80,6 +111,12 @@ void DeformableAttention::reset_parameters() {
 }
 
 ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding) const {
+  if (options_.pose && options_.heads > 1 && !torch::GradMode::is_enabled()) {  // `forward` decides, which knows the number of samples
+    const std::int64_t B = tokens.size(0), S = tokens.size(1);
+    if (!padding.defined()) return {tokens.reshape({B, S, 1, options_.channels}), shapes};
+    const Tensor real = padding.logical_not().to(tokens.scalar_type()).unsqueeze(-1);
+    return {torch::cat({tokens * real, real}, 2).unsqueeze(2), shapes};
+  }
   Tensor value = torch::linear(tokens.to(value_proj_->weight.scalar_type()), value_proj_->weight, value_proj_->bias);
   if (padding.defined()) value = value.masked_fill(padding.unsqueeze(-1), 0.0);
   return {value.view({tokens.size(0), tokens.size(1), options_.heads, options_.channels / options_.heads}), shapes};
@@ -109,7 +146,14 @@ Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_pos
     }
     locations = reference.view({B, N, 1, L, 1, 2}) + offsets / cells;
   }
-  const Tensor sampled = ops::deform_attn(value.value, value.shapes, locations, weights);  // [B, N, C]
+  const bool projected = value.value.size(2) == M;
+  Tensor sampled;  // [B, N, C]
+  if (!projected && few(N * M * L * P, value.value.size(1), options_.channels)) {
+    sampled = project_samples(value.value, value.shapes, locations, weights, value_proj_->weight, value_proj_->bias);
+  } else {
+    const Tensor values = projected ? value.value : project_tokens(value.value, M, value_proj_->weight, value_proj_->bias);
+    sampled = ops::deform_attn(values, value.shapes, locations, weights);
+  }
   Tensor output = torch::linear(sampled, output_proj_->weight, output_proj_->bias);
   if (options_.dropout > 0) output = torch::dropout(output, options_.dropout, is_training());
   return output + query;

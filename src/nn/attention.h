@@ -27,7 +27,7 @@ class MultiHeadAttention : public torch::nn::Module {
 
 // The memory of B frames as deformable attention reads it: projected once, then shared by every query set.
 struct ProjectedValue {
-  Tensor value;             // [B, S, M, D]
+  Tensor value;             // [B, S, M, D]; of pose attention without gradients the memory itself, [B, S, 1, C or C + 1]
   ops::LevelShapes shapes;  // L levels
 };
 
