@@ -125,6 +125,10 @@ class Predict {
     engine_options.model = arguments_.model.empty() ? default_model() : std::filesystem::path(arguments_.model);
     engine_options.size = arguments_.size;
     engine_options.precision = infer::parse_precision(arguments_.precision);
+    // Pictures are few and want every hundredth; a video wants speed.
+    const bool only_pictures = std::all_of(expansion.sources.begin(), expansion.sources.end(),
+                                           [](const video::Source& source) { return source.kind == video::SourceKind::kPicture; });
+    if (engine_options.precision == infer::Precision::kAuto && only_pictures) engine_options.precision = infer::Precision::kFp32;
     engine_options.temporal = infer::parse_temporal_use(arguments_.temporal);
     options_.temporal_pictures = engine_options.temporal == infer::TemporalUse::kOn;
     engine_options.max_people = arguments_.max_people;
@@ -230,7 +234,7 @@ void add_predict_command(CLI::App& app) {
   command->add_option("--threshold", arguments->threshold, "Poses with a lower score are left out")->check(CLI::Range(0.0, 1.0));
   command->add_option("--max-people", arguments->max_people, "People in a frame at most")->check(CLI::Range(1, 5000));
   command->add_option("--images-from", arguments->images_from, "COCO annotations that give the pictures' ids, for --save coco");
-  command->add_option("--precision", arguments->precision, "auto, fp32 or bf16");
+  command->add_option("--precision", arguments->precision, "auto (bf16 for video where the processor has it, else fp32), fp32 or bf16");
   command->add_option("--temporal", arguments->temporal, "Temporal phase: auto (where the model has one; single pictures without), on or off");
   command->add_option("--alpha", arguments->alpha, "Share of the look, against motion, in linking people to tracks")->check(CLI::Range(0.0, 1.0));
   command->add_flag("--save-embeddings", arguments->save_embeddings, "Add each person's instance embedding to the JSON Lines");

@@ -17,6 +17,10 @@
 namespace vepe::infer {
 namespace {
 
+// How far a person's box reaches beyond the keypoints, as a share of the longer side of their extent: medians of 1,813 whole
+// people of coco_train (hair above the eyes, feet below the ankles).
+constexpr double kBesideKeypoints = 0.06, kAboveKeypoints = 0.10, kBelowKeypoints = 0.09;
+
 constexpr std::size_t kQueuedFrames = 4;
 constexpr double kKeepShare = 0.5;  // of the threshold: poses that may continue a track
 
@@ -187,6 +191,9 @@ formats::Frame to_frame(const std::vector<Pose>& poses, const std::vector<std::i
       x0 = std::min<double>(x0, p.x), x1 = std::max<double>(x1, p.x);
       y0 = std::min<double>(y0, p.y), y1 = std::max<double>(y1, p.y);
     }
+    const double side = std::max(x1 - x0, y1 - y0);
+    x0 -= kBesideKeypoints * side, x1 += kBesideKeypoints * side;
+    y0 -= kAboveKeypoints * side, y1 += kBelowKeypoints * side;
     person.bbox = formats::Box{x0, y0, x1 - x0, y1 - y0};
     person.score = poses[i].score;
     person.id = static_cast<std::int64_t>(i) + 1;
