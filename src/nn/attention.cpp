@@ -29,7 +29,7 @@ Tensor project_samples(const Tensor& memory, const ops::LevelShapes& shapes, con
   const Tensor sampled = ops::deform_attn(memory, shapes, places, shares);  // [B, N * M, C or C + 1]
   // The bias counts as far as a sample lies on the map.
   const Tensor inside = memory.size(3) > C ? sampled.slice(2, C) : ops::deform_attn(torch::ones({B, S, 1, 1}, memory.options()), shapes, places, shares);
-  const auto by_head = [&](const Tensor& x) { return x.reshape({B * N, M, -1}).transpose(0, 1); };                              // [M, B N, *]
+  const auto by_head = [&](const Tensor& x) { return x.reshape({B * N, M, x.size(2)}).transpose(0, 1); };                       // [M, B N, *], N may be 0
   const Tensor head_weight = weight.to(memory.scalar_type()).view({M, C / M, C}).transpose(1, 2);                              // [M, C, D]
   const Tensor head_bias = bias.to(memory.scalar_type()).view({M, 1, C / M});
   const Tensor projected = torch::bmm(by_head(sampled.slice(2, 0, C)), head_weight) + by_head(inside) * head_bias;             // [M, B N, D]
