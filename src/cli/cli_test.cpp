@@ -307,7 +307,7 @@ TEST_F(TemporalTraining, TheTemporalStageFollowsTheSpatialOne) {
   ASSERT_EQ(vepe(stage3 + (work / "stopped").string() + " --stop-after 2").status, 0);
   ASSERT_EQ(vepe(stage3 + (work / "stopped").string() + " --resume").status, 0);
   EXPECT_EQ(losses("temporal"), losses("stopped"));
-  const Outcome info = vepe("info -m " + (work / "temporal" / "model.safetensors").string());
+  const Outcome info = vepe("info " + (work / "temporal" / "model.safetensors").string());
   EXPECT_EQ(info.status, 0) << info.err;
 
   const Outcome no_temporal = vepe(stage3 + (work / "refused").string() + " model=" + (work / "model.toml").string());

@@ -167,6 +167,42 @@ TEST_F(VideoSet, StillPicturesMoveInTrainingAndStandInValidation) {
   EXPECT_THROW(Loader(open_datasets({stills}), augment, options), Error);
 }
 
+TEST_F(VideoSet, TrackIdsMustTellPeopleApartInClipsButNotInSinglePictures) {
+  const auto one_frame_with = [&](const std::string& first, const std::string& second) {
+    std::string annotations;
+    for (const auto& [id, track] : {std::pair{1, first}, std::pair{2, second}}) {
+      annotations += fmt::format(R"({}{{"id": {}, "image_id": 100, "category_id": 1{}, "bbox": [10, 20, 20, 20], "keypoints": [20, 30, 1, 25, 35, 1, 0,0,0, 0,0,0]}})",
+                                 id > 1 ? "," : "", id, track.empty() ? "" : ", \"track_id\": " + track);
+    }
+    folder_.write("labels/a.json", fmt::format(R"({{"images": [{{"id": 100, "file_name": "a/000000.png", "width": 80, "height": 60}},
+      {{"id": 101, "file_name": "a/000001.png", "width": 80, "height": 60}}], "annotations": [{}], {}}})", annotations, kCategory));
+  };
+  const auto refusal = [&](int frames) -> std::string {
+    LoaderConfig options;
+    options.batch = 1, options.workers = 0, options.clip.frames = frames;
+    AugmentConfig augment;
+    augment.flip = 0;
+    try {
+      Loader(open_datasets({config_}), augment, options).next();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_status(), 3);
+      return error.what();
+    }
+    return "";
+  };
+  std::filesystem::remove(folder_ / "labels/b.json");
+  one_frame_with("4", "5");
+  EXPECT_EQ(refusal(3), "");
+  one_frame_with("4", "4");
+  EXPECT_NE(refusal(3).find("a/000000.png: track id 4 stands twice"), std::string::npos);
+  EXPECT_EQ(refusal(1), "");
+  one_frame_with("4", "");
+  EXPECT_EQ(refusal(3), "");  // the one without teaches poses only
+  one_frame_with("", "");
+  EXPECT_NE(refusal(3).find("none of its people has a track id"), std::string::npos);
+  EXPECT_EQ(refusal(1), "");
+}
+
 TEST_F(VideoSet, BadInputIsNamed) {
   config_.annotations = folder_ / "frames";
   EXPECT_THROW(Dataset{config_}, Error);

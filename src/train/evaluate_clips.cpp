@@ -267,7 +267,8 @@ SequenceMetrics Sequences::evaluate(const Network& network) const {
       ids.push_back(of_query.index_select(0, query));
     }
     ap.push_back(eval::count_sequence(video.truth, with_people(video.truth, everybody), ap_only));
-    if (count < 2) continue;  // nothing to link, and MOTA is not defined
+    const auto peopled = std::count_if(video.truth.frames.begin(), video.truth.frames.end(), [](const formats::Frame& f) { return !f.persons.empty(); });
+    if (peopled < 2) continue;  // nothing to link, and MOTA is not defined
     for (const LinkBy by : {LinkBy::kOks, LinkBy::kEmbedding}) {
       if (by == LinkBy::kEmbedding && !embeddings) continue;
       LinkCounts& counts = by == LinkBy::kOks ? by_oks : by_embedding;
