@@ -93,6 +93,7 @@ TEST(PredictSource, TakesARangeAndAVideoOfOneFrame) {
   for (std::size_t t = 0; t < 3; ++t) EXPECT_EQ(range.frames[t].index, 4 + 2 * static_cast<std::int64_t>(t));
   options.output = folder("one");
   options.range = {};
+  options.threshold = 0.3;  // the clip's people are small
   predict_source(engine, video_source(VEPE_SOURCE_DIR "/tests/data/video/torture/single_frame.mp4"), options);
   const formats::Sequence one = formats::read_jsonl(options.output / "clip.jsonl");
   ASSERT_EQ(one.frames.size(), 1u);

@@ -83,7 +83,8 @@ RelinkReport relink(formats::Sequence& sequence, TrackerOptions options) {
       people[i]->track_id = ids[i];
       tracks.insert(ids[i]);
     }
-    for (const formats::Person& person : frame.persons) report.without_id += !person.track_id;
+    // As in predict: who neither continues nor starts a track is not there.
+    report.without_id += static_cast<std::int64_t>(std::erase_if(frame.persons, [](const formats::Person& person) { return !person.track_id; }));
     ++report.frames;
   }
   report.tracks = static_cast<std::int64_t>(tracks.size());

@@ -161,6 +161,15 @@ TEST(Relink, GivesNewIdsByLookOrByMotionAlone) {
   }
 }
 
+TEST(Relink, LeavesOutWhoHasNoTrack) {
+  formats::Sequence sequence = meeting(true);
+  for (formats::Frame& frame : sequence.frames) frame.persons[1].score = 0.01;
+  const RelinkReport report = relink(sequence, {});
+  EXPECT_EQ(report.tracks, 1);
+  EXPECT_EQ(report.without_id, 41);
+  for (const formats::Frame& frame : sequence.frames) EXPECT_EQ(frame.persons.size(), 1u);
+}
+
 TEST(Relink, NamesFrameAndPersonOfAnEmbeddingOfAnotherLength) {
   formats::Sequence sequence = meeting(true);
   sequence.frames[7].persons[1].embedding = {1, 0, 0};
