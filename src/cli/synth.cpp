@@ -76,6 +76,7 @@ void add_synth_command(CLI::App& app) {
   command->add_option("--seed", a->dataset.seed, "The same seed gives the same clips at any number of threads")->capture_default_str();
   command->add_option("--people", a->people, "Least and most people in a video, as LOW:HIGH")->capture_default_str();
   command->add_flag("--blur", a->dataset.scene.blur, "Motion blur and defocus");
+  command->add_flag("--focus-loss", a->dataset.scene.focus_loss, "One frame in three is out of focus");
   command->add_flag("--occluders", a->dataset.scene.occluders, "Poles, cars, bushes and the like in front of people");
   command->add_flag("--camera-motion", a->dataset.scene.camera_motion, "Pan, zoom, roll and hand shake");
   command->add_option("--backgrounds", a->backgrounds, "Folder of photographs to put the people into (default: drawn places)");

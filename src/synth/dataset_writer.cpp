@@ -52,6 +52,7 @@ std::string settings_text(const DatasetOptions& o) {
   settings["fps"] = o.scene.fps;
   settings["people"] = {o.scene.min_people, o.scene.max_people};
   settings["blur"] = o.scene.blur;
+  if (o.scene.focus_loss) settings["focus_loss"] = true;
   settings["occluders"] = o.scene.occluders;
   settings["camera_motion"] = o.scene.camera_motion;
   settings["backgrounds"] = o.backgrounds_name;

@@ -56,6 +56,10 @@ Finish draw_finish(int width, int height, bool blur, Random random) {
   return finish;
 }
 
+double draw_focus_loss(int width, int height, Random random) {
+  return random.chance(1.0 / 3) ? random.uniform(2.5, 5.0) * std::min(width, height) / 288.0 : 0;
+}
+
 video::Image finish_picture(std::vector<float>& pixels, int width, int height, const Finish& finish, std::uint64_t noise_seed) {
   if (finish.defocus_px > 0) {
     cv::Mat view(height, width, CV_32FC3, pixels.data());

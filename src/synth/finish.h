@@ -16,6 +16,9 @@ struct Finish {
   int jpeg_quality = 0;     // 0 for none
 };
 
+// The sigma of a frame that a camera takes while it hunts for focus, for one frame in three; 0 for the others.
+double draw_focus_loss(int width, int height, Random random);
+
 Finish draw_finish(int width, int height, bool blur, Random random);
 
 // `pixels` [height * width * 3], 0 to 255 in display values, becomes a picture; `noise_seed` differs between frames.

@@ -12,7 +12,7 @@ namespace vepe::synth {
 namespace {
 
 // Streams of random numbers of one clip: each part of a scene draws from its own, so that options leave the rest alone.
-enum Stream : std::uint64_t { kShotStream = 1, kActorStream, kPropStream, kCameraStream, kBackgroundStream, kLightStream, kFinishStream, kClothStream };
+enum Stream : std::uint64_t { kShotStream = 1, kActorStream, kPropStream, kCameraStream, kBackgroundStream, kLightStream, kFinishStream, kClothStream, kFocusStream };
 
 void check_range(const char* option, double value, double low, double high) {
   if (value >= low && value <= high) return;
@@ -242,7 +242,12 @@ SynthFrame Scene::frame(int index, Workspace& workspace) const {
   buffers.pixels.resize(s.pixel_count() * 3);
   if (s.config.blur) s.expose(buffers, s.time(index), shadow);
   else s.paint(buffers.pixels, buffers.now, buffers.depth, shadow);
-  out.image = finish_picture(buffers.pixels, s.config.width, s.config.height, s.finish, Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
+  Finish finish = s.finish;
+  if (s.config.focus_loss) {
+    const Random focus(s.noise_seed, static_cast<std::uint64_t>(index), kFocusStream);
+    finish.defocus_px = std::max(finish.defocus_px, draw_focus_loss(s.config.width, s.config.height, focus));
+  }
+  out.image = finish_picture(buffers.pixels, s.config.width, s.config.height, finish, Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
   return out;
 }
 

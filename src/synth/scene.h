@@ -18,6 +18,7 @@ struct SceneConfig {
   double fps = 25;                // frames a second, 1 to 240
   int min_people = 2, max_people = 8;  // 0 to 64
   bool blur = false;              // motion blur, sometimes defocus
+  bool focus_loss = false;        // one frame in three out of focus, its neighbours as they were
   bool occluders = false;         // things in front of people
   bool camera_motion = false;     // pan, zoom, roll and hand shake
   std::shared_ptr<const BackgroundLibrary> backgrounds;  // photographs; without them places are drawn

@@ -46,6 +46,30 @@ bool same(const std::vector<AnnotatedPerson>& a, const std::vector<AnnotatedPers
   return true;
 }
 
+double sharpness(const video::Image& image) {
+  double sum = 0;
+  for (std::size_t i = 3; i < image.pixels.size(); ++i) sum += std::abs(image.pixels[i] - image.pixels[i - 3]);
+  return sum / static_cast<double>(image.pixels.size());
+}
+
+TEST(Scene, LosesFocusInOneFrameOfThreeAndLeavesTheOthersAndTheLabels) {
+  SceneConfig plain = small_config(), losing = plain;
+  losing.focus_loss = true;
+  int lost = 0;
+  for (int clip = 0; clip < 4; ++clip) {
+    const Scene a = Scene::make(plain, 3, clip), b = Scene::make(losing, 3, clip);
+    for (int i = 0; i < 12; ++i) {
+      const SynthFrame sharp = a.frame(i), frame = b.frame(i);
+      EXPECT_TRUE(same(sharp.people, frame.people));
+      if (sharp.image.pixels == frame.image.pixels) continue;
+      ++lost;
+      EXPECT_LT(sharpness(frame.image), 0.8 * sharpness(sharp.image));
+    }
+  }
+  EXPECT_GT(lost, 8);   // 16 of 48 expected
+  EXPECT_LT(lost, 26);
+}
+
 TEST(Scene, IsTheSameInAnyOrderAndFromAnyThread) {
   SceneConfig config = small_config();
   config.blur = config.occluders = config.camera_motion = true;
