@@ -26,7 +26,8 @@ struct Arguments {
   std::vector<std::string> sources;
   std::string output, model, precision = "auto", temporal = "auto", save = "video,jsonl", frames, images_from, similarity_frames;
   int size = 0, max_people = 20;
-  double threshold = infer::kDefaultThreshold, alpha = infer::TrackerOptions{}.alpha;
+  std::optional<double> threshold;  // default: by the kind of source
+  double alpha = infer::TrackerOptions{}.alpha;
   bool save_embeddings = false;
 };
 
@@ -98,7 +99,6 @@ class Predict {
     options_.output = arguments.output;
     options_.save_video = save_.video;
     options_.formats = save_.formats;
-    options_.threshold = arguments.threshold;
     options_.alpha = arguments.alpha;
     options_.save_embeddings = arguments.save_embeddings;
     options_.save_similarity = save_.similarity;
@@ -133,7 +133,7 @@ class Predict {
     options_.temporal_pictures = engine_options.temporal == infer::TemporalUse::kOn;
     engine_options.max_people = arguments_.max_people;
     // Tracks may go on below the threshold; COCO's AP wants the tail as well.
-    engine_options.threshold = save_.coco_results ? 0.0 : arguments_.threshold / 2;
+    engine_options.threshold = save_.coco_results ? 0.0 : infer::kKeepShare * arguments_.threshold.value_or(infer::kDefaultVideoThreshold);
     infer::Engine engine(engine_options);
     if ((save_.similarity || arguments_.save_embeddings) && !engine.has_embeddings()) {
       throw Error(ErrorCode::kUsage, save_.similarity ? "--save similarity" : "--save-embeddings",
@@ -166,7 +166,12 @@ class Predict {
     status_ = std::max(status_, error.exit_status());
   }
 
+  double threshold(const video::Source& source) const {
+    return arguments_.threshold.value_or(source.kind == video::SourceKind::kPicture ? infer::kDefaultThreshold : infer::kDefaultVideoThreshold);
+  }
+
   void run(infer::Engine& engine, const video::Source& source) {
+    options_.threshold = threshold(source);
     std::unique_ptr<Progress> progress;
     const auto result = infer::predict_source(engine, source, options_, [&](std::int64_t done, std::optional<std::int64_t> total) {
       if (!progress) progress = std::make_unique<Progress>(style_, source.name, "frames", total.value_or(0));
@@ -203,7 +208,7 @@ class Predict {
     if (save_.video) {
       std::vector<infer::Pose> shown;
       for (const infer::Pose& pose : poses) {
-        if (pose.score >= static_cast<float>(arguments_.threshold)) shown.push_back(pose);
+        if (pose.score >= static_cast<float>(threshold(source))) shown.push_back(pose);
       }
       infer::draw_poses(image, shown, {}, engine.joint_set());
       video::write_image(std::filesystem::path(arguments_.output) / (source.stem + ".jpg"), image);
@@ -231,7 +236,7 @@ void add_predict_command(CLI::App& app) {
   command->add_option("--size", arguments->size, "Long side of the network input in pixels (0: as the model says)")->check(CLI::Range(0, 8192));
   command->add_option("--save", arguments->save, "List of video, jsonl, posetrack, coco, csv, mot, similarity (who looks like whom in two frames)");
   command->add_option("--frames", arguments->frames, "Frames A:B:S, counted from 0");
-  command->add_option("--threshold", arguments->threshold, "Poses with a lower score are left out")->check(CLI::Range(0.0, 1.0));
+  command->add_option("--threshold", arguments->threshold, fmt::format("Poses with a lower score are left out ({} for pictures, {} in video)", infer::kDefaultThreshold, infer::kDefaultVideoThreshold))->check(CLI::Range(0.0, 1.0));
   command->add_option("--max-people", arguments->max_people, "People in a frame at most")->check(CLI::Range(1, 5000));
   command->add_option("--images-from", arguments->images_from, "COCO annotations that give the pictures' ids, for --save coco");
   command->add_option("--precision", arguments->precision, "auto (bf16 for video where the processor has it, else fp32), fp32 or bf16");

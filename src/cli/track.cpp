@@ -88,7 +88,7 @@ void add_track_command(CLI::App& app) {
   command->add_option("--max-missed", tracking.max_missed, "Frames that a track outlives without a pose")->check(CLI::Range(0, 100000));
   command->add_flag("-q,--quiet", arguments->quiet, "Warnings and errors only");
   command->callback([arguments] {
-    arguments->tracking.keep_threshold = arguments->tracking.start_threshold / 2;
+    arguments->tracking.keep_threshold = infer::kKeepShare * arguments->tracking.start_threshold;
     run(*arguments);
   });
 }

@@ -31,9 +31,14 @@ enum class TemporalUse { kAuto, kOn, kOff };
 // "auto", "on", "off". Throws Error(kUsage).
 TemporalUse parse_temporal_use(const std::string& name);
 
-// The score from which a pose is shown: nine in ten poses of vepe-tiny above it are right (OKS 0.5) on the hold-out of its
-// training set. The best F1 there is at 0.35, with eight in ten.
+// The score from which a pose of a picture is shown: nine in ten poses of vepe-tiny above it are right (OKS 0.5) on the
+// hold-out of its training set.
 inline constexpr double kDefaultThreshold = 0.55;
+// The score from which a pose of a video starts a track: near the best F1 on that hold-out (0.70), with more than eight in ten
+// right. A false one does not last.
+inline constexpr double kDefaultVideoThreshold = 0.4;
+// Share of the threshold that a pose needs to continue a track: being where a known person must be is evidence of its own.
+inline constexpr double kKeepShare = 0.5;
 
 struct EngineOptions {
   std::filesystem::path model;

@@ -22,7 +22,6 @@ namespace {
 constexpr double kBesideKeypoints = 0.06, kAboveKeypoints = 0.10, kBelowKeypoints = 0.09;
 
 constexpr std::size_t kQueuedFrames = 4;
-constexpr double kKeepShare = 0.5;  // of the threshold: poses that may continue a track
 
 struct Predicted {
   video::Frame frame;

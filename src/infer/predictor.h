@@ -24,7 +24,7 @@ struct PredictOptions {
   bool save_video = true;                 // annotated MP4 (or JPEG for a single picture)
   std::vector<formats::Format> formats;   // files beside it
   video::FrameRange range;
-  double threshold = kDefaultThreshold;   // poses that are written; tracks may go on at half of it
+  double threshold = kDefaultVideoThreshold;  // poses that are written; tracks may go on at kKeepShare of it
   double alpha = 0.5;                     // TrackerOptions::alpha
   bool temporal_pictures = false;         // a single picture goes through the temporal phase as a video of one frame
   bool save_embeddings = false;           // in the JSON Lines

@@ -9,8 +9,8 @@ namespace vepe::infer {
 
 struct TrackerOptions {
   std::vector<double> sigmas;        // [K] of the OKS
-  double start_threshold = kDefaultThreshold;  // a pose of this score starts a track
-  double keep_threshold = kDefaultThreshold / 2;  // a pose of this score continues one
+  double start_threshold = kDefaultVideoThreshold;  // a pose of this score starts a track
+  double keep_threshold = kKeepShare * kDefaultVideoThreshold;  // a pose of this score continues one
   double min_similarity = 0.1;       // below which two are not the same person
   int max_missed = 30;               // frames that a track outlives without a pose
 
