@@ -268,7 +268,7 @@ TEST(Import, CutModelsRunAndSayWhatWasCut) {
 // PyTorch itself loads the file strictly and sees the same bits.
 TEST(Export, PythonLoadsTheFileStrictly) {
   const std::string python = "/usr/bin/python3";
-  if (std::system((python + " -c 'import torch' 2> /dev/null").c_str()) != 0) GTEST_SKIP() << "no python3-torch here; ./test installs it on Debian";
+  if (std::system((python + " -c 'import torch' 2> /dev/null").c_str()) != 0) GTEST_SKIP() << "no python3-torch here; ./test installs it, so CI on a fresh Debian 12 runs this";
   const auto state = public_state(*random_model());
   write_state(temporary("c.pth"), state, StateFormat::kTorch);
   std::ofstream names(temporary("c.txt")), raw(temporary("c.bin"), std::ios::binary);

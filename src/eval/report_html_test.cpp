@@ -130,7 +130,7 @@ TEST(ReportHtml, CocoAndMotPages) {
 // The script runs in a real browser: it counts the tables, and the address sorts the first one.
 TEST(ReportHtml, OpensAndSortsInABrowser) {
   const std::string program = browser();
-  if (program.empty()) GTEST_SKIP() << "no chromium here; ./test installs it on Debian";
+  if (program.empty()) GTEST_SKIP() << "no chromium here; ./test installs it, so CI on a fresh Debian 12 runs this";
   const fs::path page = fs::temp_directory_path() / ("vepe_report_" + std::to_string(::getpid()) + ".html");
   const PoseEvalResult result = pose_result();
   write_file_atomically(page, report_html(result));
