@@ -50,11 +50,13 @@ Inputs make_inputs(const Case& c) {
   inputs.value = torch::randn({1, tokens, c.heads, c.channels});
   if (c.spread > 0) {
     std::vector<float> sides;
-    for (const auto& shape : c.shapes) sides.insert(sides.end(), {static_cast<float>(shape.width), static_cast<float>(shape.height)});
+    for (const auto& shape : c.shapes)
+      sides.insert(sides.end(), {static_cast<float>(shape.width), static_cast<float>(shape.height)});
     const at::Tensor cells = torch::tensor(sides).view({1, 1, 1, levels, 1, 2});
     at::Tensor centres = vepe::ops::cell_centres(c.shapes, torch::ones({1, levels, 2}));
     if (c.queries > 0) centres = torch::rand({1, queries, 2});
-    inputs.locations = centres.view({1, queries, 1, 1, 1, 2}) + torch::randn({1, queries, c.heads, levels, c.points, 2}) * c.spread / cells;
+    inputs.locations =
+        centres.view({1, queries, 1, 1, 1, 2}) + torch::randn({1, queries, c.heads, levels, c.points, 2}) * c.spread / cells;
   } else {
     inputs.locations = torch::rand({1, queries, c.heads, levels, c.points, 2});
   }
@@ -66,7 +68,8 @@ Inputs make_inputs(const Case& c) {
 
 // Without a kernel: one grid_sample per level, weighted and summed before the next level, so that temporaries stay at
 // one level's size (stacking all levels first, as public code does, took about twice the time here).
-at::Tensor grid_sample_form(const at::Tensor& value, const LevelShapes& shapes, const at::Tensor& locations, const at::Tensor& weights) {
+at::Tensor grid_sample_form(const at::Tensor& value, const LevelShapes& shapes, const at::Tensor& locations,
+                            const at::Tensor& weights) {
   const std::int64_t B = value.size(0), M = value.size(2), D = value.size(3), N = locations.size(1), P = locations.size(4);
   const at::Tensor grids = locations * 2 - 1;
   at::Tensor sum;  // [B * M, D, N]
@@ -75,7 +78,7 @@ at::Tensor grid_sample_form(const at::Tensor& value, const LevelShapes& shapes, 
     const auto [height, width] = shapes[l];
     const auto level = static_cast<std::int64_t>(l);
     const at::Tensor map = value.narrow(1, start, height * width).flatten(2).transpose(1, 2).reshape({B * M, D, height, width});
-    const at::Tensor grid = grids.select(3, level).transpose(1, 2).flatten(0, 1);                            // [B * M, N, P, 2]
+    const at::Tensor grid = grids.select(3, level).transpose(1, 2).flatten(0, 1);  // [B * M, N, P, 2]
     const at::Tensor attention = weights.select(3, level).transpose(1, 2).reshape({B * M, 1, N, P});
     const at::Tensor part = (at::grid_sampler(map, grid, 0, 0, false) * attention).sum(-1);
     sum = sum.defined() ? sum + part : part;
@@ -134,7 +137,8 @@ void run_case(const Case& c, const Options& options) {
   {
     const torch::NoGradGuard no_grad;
     std::vector<Side> sides;
-    if (!options.ours_only) sides.push_back({"grid_sample", [&] { sink = grid_sample_form(in.value, c.shapes, in.locations, in.weights); }, {}});
+    if (!options.ours_only)
+      sides.push_back({"grid_sample", [&] { sink = grid_sample_form(in.value, c.shapes, in.locations, in.weights); }, {}});
     sides.push_back({"kernel fp32", [&] { sink = vepe::ops::deform_attn(in.value, c.shapes, in.locations, in.weights); }, {}});
     sides.push_back({"kernel bf16", [&] { sink = vepe::ops::deform_attn(value_bf16, c.shapes, in.locations, in.weights); }, {}});
     compare((std::string(c.name) + ", forward").c_str(), std::move(sides), options.repeats);
@@ -181,10 +185,8 @@ int main(int argc, char** argv) {
   const LevelShapes full = {{100, 167}, {50, 84}, {25, 42}, {13, 21}};  // 22,223 tokens: 800 x 1333 pixels
   const LevelShapes tiny = {{48, 64}, {24, 32}, {12, 16}, {6, 8}};      // 512 x 384 pixels
   const Case cases[] = {
-      {"encoder-local", full, 0, 8, 4, 32, 2.0},
-      {"encoder-random", full, 0, 8, 4, 32, 0.0},
-      {"pose-decoder", full, 300, 8, 17, 32, 2.0},
-      {"tiny-encoder", tiny, 0, 8, 4, 12, 2.0},
+      {"encoder-local", full, 0, 8, 4, 32, 2.0},        {"encoder-random", full, 0, 8, 4, 32, 0.0},
+      {"pose-decoder", full, 300, 8, 17, 32, 2.0},      {"tiny-encoder", tiny, 0, 8, 4, 12, 2.0},
       {"tiny-pose-decoder", tiny, 100, 8, 17, 12, 2.0},
   };
   std::printf("%d threads, median of %d\n", options.threads, options.repeats);

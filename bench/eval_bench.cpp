@@ -75,7 +75,10 @@ void bench_posetrack(const fs::path& folder, int threads) {
     const char* name;
     bool ap, mota, hota;
   };
-  for (const Case& c : {Case{"AP", true, false, false}, {"MOTA", false, true, false}, {"HOTA", false, false, true}, {"AP + MOTA + HOTA", true, true, true}}) {
+  for (const Case& c : {Case{"AP", true, false, false},
+                        {"MOTA", false, true, false},
+                        {"HOTA", false, false, true},
+                        {"AP + MOTA + HOTA", true, true, true}}) {
     eval::PoseEvalOptions options;
     options.ap = c.ap;
     options.mota = c.mota;
@@ -98,7 +101,8 @@ void bench_coco(int threads) {
       const double x = random.uniform(0, 400), y = random.uniform(0, 300), noise = random.uniform(0, 25);
       for (int k = 0; k < 17; ++k) {
         gt.keypoints.insert(gt.keypoints.end(), {x + 6.0 * (k % 5), y + 9.0 * k, 2});
-        dt.keypoints.insert(dt.keypoints.end(), {x + 6.0 * (k % 5) + noise * random.normal(), y + 9.0 * k + noise * random.normal(), 1});
+        dt.keypoints.insert(dt.keypoints.end(),
+                            {x + 6.0 * (k % 5) + noise * random.normal(), y + 9.0 * k + noise * random.normal(), 1});
       }
       images[i].gt.push_back(gt);
       images[i].dt.push_back(dt);
@@ -109,8 +113,10 @@ void bench_coco(int threads) {
   eval::OksResult result;
   const double once = best_of(3, [&] { result = eval::evaluate_oks(images, options); });
   const double bootstrap = best_of(1, [&] { eval::bootstrap_oks(result, 1000, 0, 0.95, threads); });
-  std::printf("COCO OKS, 5,000 images, 10,000 persons and detections\n  AP and AR           %6.3f s in memory (best of 3)\n"
-              "  1,000 resamples     %6.3f s\n", once, bootstrap);
+  std::printf(
+      "COCO OKS, 5,000 images, 10,000 persons and detections\n  AP and AR           %6.3f s in memory (best of 3)\n"
+      "  1,000 resamples     %6.3f s\n",
+      once, bootstrap);
 }
 
 }  // namespace

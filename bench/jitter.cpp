@@ -61,7 +61,8 @@ void print_jitter(const char* name, const Tracks& tracks) {
       }
     }
   }
-  std::printf("%s: %zu tracks, %zu accelerations, mean %.5f body sizes a frame squared\n", name, tracks.size(), count, count ? sum / static_cast<double>(count) : 0.0);
+  std::printf("%s: %zu tracks, %zu accelerations, mean %.5f body sizes a frame squared\n", name, tracks.size(), count,
+              count ? sum / static_cast<double>(count) : 0.0);
 }
 
 double mean_distance(const formats::Person& a, const formats::Person& b) {
@@ -111,7 +112,8 @@ void print_lag(const Tracks& tracks, const Tracks& others) {
         bool all = velocity(track, t, k, x, y);
         for (int s = -kShifts; all && s <= kShifts; ++s) all = velocity(*other, t + s, k, vx[s + kShifts], vy[s + kShifts]);
         if (!all) continue;  // every shift is judged on the same points
-        for (std::size_t s = 0; s < error.size(); ++s) error[s] += (x - vx[s]) * (x - vx[s]) + (y - vy[s]) * (y - vy[s]), ++count[s];
+        for (std::size_t s = 0; s < error.size(); ++s)
+          error[s] += (x - vx[s]) * (x - vx[s]) + (y - vy[s]) * (y - vy[s]), ++count[s];
       }
     }
   }

@@ -139,8 +139,10 @@ double median(std::vector<double> values) {
 }
 
 // Returns the stream's median.
-double measure(const char* name, const fs::path& model, infer::Precision precision, const std::vector<video::Frame>& frames, bool recompute) {
-  infer::Engine spatial = engine_of(model, infer::TemporalUse::kOff, precision), temporal = engine_of(model, infer::TemporalUse::kOn, precision);
+double measure(const char* name, const fs::path& model, infer::Precision precision, const std::vector<video::Frame>& frames,
+               bool recompute) {
+  infer::Engine spatial = engine_of(model, infer::TemporalUse::kOff, precision),
+                temporal = engine_of(model, infer::TemporalUse::kOn, precision);
   infer::Stream stream(temporal);
   std::vector<double> alone, streamed, anew, ratio, ratio_anew;
   std::size_t people = 0;
@@ -154,8 +156,8 @@ double measure(const char* name, const fs::path& model, infer::Precision precisi
     if (t < 5) continue;  // warming up
     alone.push_back(a), streamed.push_back(b), anew.push_back(c), ratio.push_back(b / a), ratio_anew.push_back(c / a);
   }
-  std::printf("%-16s %4.1f poses  spatial %6.1f ms  stream %6.1f ms  ratio %.3f", name, static_cast<double>(people) / static_cast<double>(frames.size()),
-              median(alone), median(streamed), median(ratio));
+  std::printf("%-16s %4.1f poses  spatial %6.1f ms  stream %6.1f ms  ratio %.3f", name,
+              static_cast<double>(people) / static_cast<double>(frames.size()), median(alone), median(streamed), median(ratio));
   if (recompute) std::printf("  recomputing %6.1f ms  ratio %.3f", median(anew), median(ratio_anew));
   std::printf("\n");
   return median(streamed);
@@ -172,10 +174,12 @@ video::Frame crowd(const fs::path& model, const std::vector<video::Frame>& frame
     }
   }
   float x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
-  for (const auto& p : best.keypoints) x0 = std::min(x0, p.x), x1 = std::max(x1, p.x), y0 = std::min(y0, p.y), y1 = std::max(y1, p.y);
+  for (const auto& p : best.keypoints)
+    x0 = std::min(x0, p.x), x1 = std::max(x1, p.x), y0 = std::min(y0, p.y), y1 = std::max(y1, p.y);
   const int width = from->image.width, height = from->image.height, cell_width = width / 5, cell_height = height / 4;
   const int cx = static_cast<int>(x0 + x1) / 2, cy = static_cast<int>(y0 + y1) / 2;
-  const int half_width = std::min(cell_width / 2, static_cast<int>(x1 - x0)), half_height = std::min(cell_height / 2, static_cast<int>(0.65f * (y1 - y0)));
+  const int half_width = std::min(cell_width / 2, static_cast<int>(x1 - x0)),
+            half_height = std::min(cell_height / 2, static_cast<int>(0.65f * (y1 - y0)));
   video::Frame frame;
   frame.image = {width, height, std::vector<std::uint8_t>(from->image.pixels.size(), 128)};
   for (int i = 0; i < count; ++i) {
@@ -204,7 +208,8 @@ int run(int argc, char** argv) {
     std::printf("\n%s\n", precision == infer::Precision::kFp32 ? "fp32" : "auto");
     measure("video", model, precision, frames, true);
     const double one = measure("one person", model, precision, std::vector<video::Frame>(40, crowd(model, frames, 1)), false);
-    const double twenty = measure("twenty people", model, precision, std::vector<video::Frame>(40, crowd(model, frames, 20)), false);
+    const double twenty =
+        measure("twenty people", model, precision, std::vector<video::Frame>(40, crowd(model, frames, 20)), false);
     std::printf("twenty against one: %.3f\n", twenty / one);
   }
   if (model != fs::path(argv[1])) fs::remove(model);

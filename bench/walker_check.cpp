@@ -40,7 +40,8 @@ std::map<std::string, Walker> read_walkers(const char* path) {
   while (std::getline(file, line)) {
     std::istringstream fields(line);
     if (line.empty() || line[0] == '#' || line.starts_with("walker,")) continue;
-    if (!std::getline(fields, name, ',') || !std::getline(fields, frame, ',') || !std::getline(fields, x, ',') || !std::getline(fields, y, ',')) {
+    if (!std::getline(fields, name, ',') || !std::getline(fields, frame, ',') || !std::getline(fields, x, ',') ||
+        !std::getline(fields, y, ',')) {
       throw vepe::Error(vepe::ErrorCode::kInput, path, "a line without four fields: " + line);
     }
     walkers[name][std::stoll(frame)] = {std::stod(x), std::stod(y)};
@@ -58,7 +59,8 @@ bool place(const Walker& walker, std::int64_t frame, Point& point) {
   }
   const auto before = std::prev(after);
   const double t = static_cast<double>(frame - before->first) / static_cast<double>(after->first - before->first);
-  point = {before->second.x + t * (after->second.x - before->second.x), before->second.y + t * (after->second.y - before->second.y)};
+  point = {before->second.x + t * (after->second.x - before->second.x),
+           before->second.y + t * (after->second.y - before->second.y)};
   return true;
 }
 
@@ -117,20 +119,22 @@ int main(int argc, char** argv) {
         const std::int64_t id = frame.persons[p].track_id.value_or(-1);
         if (record.last != -1 && id != record.last) {
           ++record.switches;
-          record.events.push_back("frame " + std::to_string(frame.index) + ": " + std::to_string(record.last) + " -> " + std::to_string(id));
+          record.events.push_back("frame " + std::to_string(frame.index) + ": " + std::to_string(record.last) + " -> " +
+                                  std::to_string(id));
         }
         record.last = id;
       }
     }
     int most = 0, switches = 0, frames = 0, seen = 0;
     for (const auto& [name, record] : records) {
-      std::printf("%s  %3d of %3d frames (%3.0f %%), %d switches", name.c_str(), record.seen, record.frames, 100.0 * record.seen / record.frames, record.switches);
+      std::printf("%s  %3d of %3d frames (%3.0f %%), %d switches", name.c_str(), record.seen, record.frames,
+                  100.0 * record.seen / record.frames, record.switches);
       for (const std::string& event : record.events) std::printf("; %s", event.c_str());
       std::printf("\n");
       most += record.seen >= 0.9 * record.frames, switches += record.switches, frames += record.frames, seen += record.seen;
     }
-    std::printf("%zu walkers, %d with a skeleton in at least 90 %% of their frames, %d of %d frames (%.1f %%), %d switches\n", records.size(), most, seen,
-                frames, 100.0 * seen / std::max(1, frames), switches);
+    std::printf("%zu walkers, %d with a skeleton in at least 90 %% of their frames, %d of %d frames (%.1f %%), %d switches\n",
+                records.size(), most, seen, frames, 100.0 * seen / std::max(1, frames), switches);
     return 0;
   } catch (const vepe::Error& error) {
     std::fprintf(stderr, "walker_check: %s\n", error.what());

@@ -21,7 +21,8 @@ int main(int argc, char** argv) try {
       const auto ids = tracker.update(poses);
       for (std::size_t i = 0; i < poses.size(); ++i) {
         const auto& nose = poses[i].keypoints[0];
-        std::printf("%.3f s  id %lld  score %.2f  nose %.0f %.0f\n", frame.pts_s, static_cast<long long>(ids[i]), poses[i].score, nose.x, nose.y);
+        std::printf("%.3f s  id %lld  score %.2f  nose %.0f %.0f\n", frame.pts_s, static_cast<long long>(ids[i]), poses[i].score,
+                    nose.x, nose.y);
       }
     }
   };

@@ -26,7 +26,8 @@ void replace_first(std::string& name, std::string_view from, std::string_view to
 // "layers.3.downsample.x" <-> "layers.2.downsample.x"
 std::string shift_downsample(const std::string& name, int by) {
   constexpr std::string_view kStart = "layers.";
-  const bool fits = name.starts_with(kStart) && name.size() > kStart.size() + 1 && name.substr(kStart.size() + 1).starts_with(".downsample.");
+  const bool fits =
+      name.starts_with(kStart) && name.size() > kStart.size() + 1 && name.substr(kStart.size() + 1).starts_with(".downsample.");
   if (!fits) return name;
   std::string result = name;
   result[kStart.size()] = static_cast<char>(result[kStart.size()] + by);
@@ -60,7 +61,8 @@ constexpr std::array<std::int64_t, 4> kTokenOrder = {0, 2, 1, 3};
 }  // namespace
 
 BackboneNaming detect_naming(const TensorMap& names) {
-  if (names.lower_bound("stages.") != names.end() && names.lower_bound("stages.")->first.starts_with("stages.")) return BackboneNaming::kSwinMm;
+  if (names.lower_bound("stages.") != names.end() && names.lower_bound("stages.")->first.starts_with("stages."))
+    return BackboneNaming::kSwinMm;
   if (names.count("layers.3.downsample.reduction.weight")) return BackboneNaming::kSwinTimm;
   return BackboneNaming::kPlain;
 }
@@ -88,7 +90,8 @@ std::string public_name_from_backbone(const std::string& name, BackboneNaming na
 std::optional<BackboneGuess> guess_backbone(const TensorMap& names) {
   const TorchTensor* conv1 = find(names, "conv1.weight");
   if (const TorchTensor* transition = find(names, "transition1.0.0.weight"); transition && transition->shape.size() == 4) {
-    if (transition->shape[0] == 32 || transition->shape[0] == 48) return BackboneGuess{"hrnet_w" + std::to_string(transition->shape[0])};
+    if (transition->shape[0] == 32 || transition->shape[0] == 48)
+      return BackboneGuess{"hrnet_w" + std::to_string(transition->shape[0])};
     return std::nullopt;
   }
   if (conv1 && conv1->shape.size() == 4 && conv1->shape[2] == 7 && conv1->shape[0] <= 256) {
@@ -122,7 +125,8 @@ at::Tensor mm_from_official_order(const at::Tensor& tensor) {
 
 bool is_harmless_extra(const std::string& name) {
   constexpr std::string_view kEnds[] = {"num_batches_tracked", "relative_position_index", "attn_mask"};
-  constexpr std::string_view kStarts[] = {"fc.", "head.", "classifier.", "incre_modules.", "downsamp_modules.", "final_layer.", "norm.", "ema_"};
+  constexpr std::string_view kStarts[] = {"fc.",          "head.", "classifier.", "incre_modules.", "downsamp_modules.",
+                                          "final_layer.", "norm.", "ema_"};
   return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return name.ends_with(end); }) ||
          std::any_of(std::begin(kStarts), std::end(kStarts), [&](std::string_view start) { return name.starts_with(start); });
 }

@@ -18,9 +18,9 @@ using TensorMap = std::map<std::string, TorchTensor>;
 
 // The ways in which public projects name a backbone.
 enum class BackboneNaming {
-  kPlain,        // ResNet (torchvision, timm, OpenMMLab), HRNet (its authors, OpenMMLab, timm), official Swin: as ours
-  kSwinMm,       // OpenMMLab's Swin: other names, and another channel order in patch merging
-  kSwinTimm,     // newer timm: patch merging stands at the start of the stage after it
+  kPlain,     // ResNet (torchvision, timm, OpenMMLab), HRNet (its authors, OpenMMLab, timm), official Swin: as ours
+  kSwinMm,    // OpenMMLab's Swin: other names, and another channel order in patch merging
+  kSwinTimm,  // newer timm: patch merging stands at the start of the stage after it
 };
 
 // `names` without the prefix of the backbone.

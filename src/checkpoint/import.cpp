@@ -23,9 +23,9 @@ constexpr std::string_view kHead = "bbox_head.", kParallel = "module.";
 
 // A checkpoint's tensors sorted into parts, under our names.
 struct Parts {
-  TensorMap petr;                                    // without the backbone
-  TensorMap backbone;                                // without prefix
-  std::map<std::string, std::string> public_names;   // ours (with prefix) -> theirs
+  TensorMap petr;                                   // without the backbone
+  TensorMap backbone;                               // without prefix
+  std::map<std::string, std::string> public_names;  // ours (with prefix) -> theirs
   BackboneNaming naming = BackboneNaming::kPlain;
   BackboneGuess guess;
 };
@@ -36,7 +36,8 @@ bool any_starts_with(const TensorMap& names, std::string_view prefix) {
 }
 
 TensorMap without_parallel_prefix(TensorMap names) {
-  while (!names.empty() && std::all_of(names.begin(), names.end(), [](const auto& item) { return item.first.starts_with(kParallel); })) {
+  while (!names.empty() &&
+         std::all_of(names.begin(), names.end(), [](const auto& item) { return item.first.starts_with(kParallel); })) {
     TensorMap stripped;
     for (auto& [name, tensor] : names) stripped.emplace(name.substr(kParallel.size()), std::move(tensor));
     names = std::move(stripped);
@@ -44,7 +45,8 @@ TensorMap without_parallel_prefix(TensorMap names) {
   return names;
 }
 
-[[noreturn]] void refuse(const std::string& file, const std::string& what, const std::vector<std::string>& differences, const std::string& remedy) {
+[[noreturn]] void refuse(const std::string& file, const std::string& what, const std::vector<std::string>& differences,
+                         const std::string& remedy) {
   const auto shown = static_cast<std::ptrdiff_t>(std::min(kShownDifferences, differences.size()));
   std::string message = fmt::format("{}: {}", what, fmt::join(differences.begin(), differences.begin() + shown, "; "));
   if (differences.size() > kShownDifferences) message += fmt::format(" and {} more", differences.size() - kShownDifferences);
@@ -72,8 +74,9 @@ Parts sort_into_parts(const TensorMap& names, const std::string& file, ImportRep
   }
   const auto guess = guess_backbone(backbone);
   if (!guess) {
-    throw Error(ErrorCode::kInput, file, "holds no backbone that this program knows (first tensors: " +
-                                             (names.empty() ? std::string("none") : names.begin()->first) + ")",
+    throw Error(ErrorCode::kInput, file,
+                "holds no backbone that this program knows (first tensors: " +
+                    (names.empty() ? std::string("none") : names.begin()->first) + ")",
                 "give a checkpoint of PETR, ResNet-18/34/50/101, HRNet-W32/W48 or Swin-L");
   }
   parts.guess = *guess;
@@ -88,16 +91,26 @@ Parts sort_into_parts(const TensorMap& names, const std::string& file, ImportRep
 
 torch::ScalarType scalar_type(DType dtype) {
   switch (dtype) {
-    case DType::kF16: return torch::kHalf;
-    case DType::kBF16: return torch::kBFloat16;
-    case DType::kF32: return torch::kFloat;
-    case DType::kF64: return torch::kDouble;
-    case DType::kI8: return torch::kChar;
-    case DType::kU8: return torch::kByte;
-    case DType::kI16: return torch::kShort;
-    case DType::kI32: return torch::kInt;
-    case DType::kI64: return torch::kLong;
-    case DType::kBool: return torch::kBool;
+    case DType::kF16:
+      return torch::kHalf;
+    case DType::kBF16:
+      return torch::kBFloat16;
+    case DType::kF32:
+      return torch::kFloat;
+    case DType::kF64:
+      return torch::kDouble;
+    case DType::kI8:
+      return torch::kChar;
+    case DType::kU8:
+      return torch::kByte;
+    case DType::kI16:
+      return torch::kShort;
+    case DType::kI32:
+      return torch::kInt;
+    case DType::kI64:
+      return torch::kLong;
+    case DType::kBool:
+      return torch::kBool;
   }
   return torch::kFloat;
 }
@@ -111,34 +124,40 @@ at::Tensor copy_of(const TorchTensor& view) {
 // The changes that the options ask for, on the way from the checkpoint to the model.
 class Conversion {
  public:
-  Conversion(const Parts& parts, const ImportOptions& options, model::ModelConfig& config, ImportReport& report) : naming_(parts.naming) {
+  Conversion(const Parts& parts, const ImportOptions& options, model::ModelConfig& config, ImportReport& report)
+      : naming_(parts.naming) {
     if (options.queries != 0 && options.queries != config.proposals.queries) {
       if (parts.petr.empty()) {
         report.cuts.push_back(fmt::format("queries: {}, all initialised", options.queries));
       } else if (options.queries > config.proposals.queries) {
-        throw Error(ErrorCode::kUsage, "--queries", fmt::format("the checkpoint has only {}", config.proposals.queries), "ask for no more");
+        throw Error(ErrorCode::kUsage, "--queries", fmt::format("the checkpoint has only {}", config.proposals.queries),
+                    "ask for no more");
       } else {
         report.cuts.push_back(fmt::format("queries: the first {} of {} kept", options.queries, config.proposals.queries));
       }
       config.proposals.queries = options.queries;
     }
-    if (options.keypoints != 0 && options.keypoints != config.keypoint_count) change_joints(parts, options.keypoints, config, report);
+    if (options.keypoints != 0 && options.keypoints != config.keypoint_count)
+      change_joints(parts, options.keypoints, config, report);
   }
 
   // The tensor as the model wants it; `name` is ours.
   at::Tensor convert(const std::string& name, const TorchTensor& source, at::IntArrayRef wanted) const {
     at::Tensor tensor = copy_of(source);
-    if (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbonePrefix) && merges_patches(name.substr(kBackbonePrefix.size()))) {
+    if (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbonePrefix) &&
+        merges_patches(name.substr(kBackbonePrefix.size()))) {
       tensor = official_from_mm_order(tensor.to(torch::kFloat));
     }
     if (joint_weights_.defined() && depends_on_joints(name)) tensor = cut_joints(name, tensor.to(torch::kFloat), joint_weights_);
-    if (name == "pose_decoder.query_embedding" && tensor.dim() == 2 && tensor.size(0) > wanted[0]) tensor = tensor.slice(0, 0, wanted[0]);
+    if (name == "pose_decoder.query_embedding" && tensor.dim() == 2 && tensor.size(0) > wanted[0])
+      tensor = tensor.slice(0, 0, wanted[0]);
     return tensor;
   }
 
   bool changes(const std::string& name) const {
     return name == "pose_decoder.query_embedding" || (joint_weights_.defined() && depends_on_joints(name)) ||
-           (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbonePrefix) && merges_patches(name.substr(kBackbonePrefix.size())));
+           (naming_ == BackboneNaming::kSwinMm && name.starts_with(kBackbonePrefix) &&
+            merges_patches(name.substr(kBackbonePrefix.size())));
   }
 
  private:
@@ -147,9 +166,10 @@ class Conversion {
     config.keypoints = keypoints == 17 ? "coco17" : keypoints == 15 ? "posetrack15" : "crowdpose14";
     if (!parts.petr.empty()) {
       joint_weights_ = joint_weights(from, config.keypoints);
-      report.cuts.push_back(fmt::format("keypoints: {} of {} become {} of {}; joints of the same name are copied, head bottom and head top start "
-                                        "from shoulders and nose",
-                                        config.keypoint_count, from, keypoints, config.keypoints));
+      report.cuts.push_back(
+          fmt::format("keypoints: {} of {} become {} of {}; joints of the same name are copied, head bottom and head top start "
+                      "from shoulders and nose",
+                      config.keypoint_count, from, keypoints, config.keypoints));
     }
     config.keypoint_count = keypoints;
   }
@@ -181,13 +201,16 @@ void copy_into(at::Tensor& target, const std::string& name, const TorchTensor& s
     source.copy_to(static_cast<std::byte*>(target.data_ptr()));
     return;
   }
-  if (source.shape.size() != static_cast<std::size_t>(target.dim()) || (direct && target.sizes() != at::IntArrayRef(source.shape))) {
-    differences.push_back(fmt::format("{} is [{}], want [{}]", name, fmt::join(source.shape, ", "), fmt::join(target.sizes(), ", ")));
+  if (source.shape.size() != static_cast<std::size_t>(target.dim()) ||
+      (direct && target.sizes() != at::IntArrayRef(source.shape))) {
+    differences.push_back(
+        fmt::format("{} is [{}], want [{}]", name, fmt::join(source.shape, ", "), fmt::join(target.sizes(), ", ")));
     return;
   }
   const at::Tensor tensor = conversion.convert(name, source, target.sizes());
   if (tensor.sizes() != target.sizes()) {
-    differences.push_back(fmt::format("{} becomes [{}], want [{}]", name, fmt::join(tensor.sizes(), ", "), fmt::join(target.sizes(), ", ")));
+    differences.push_back(
+        fmt::format("{} becomes [{}], want [{}]", name, fmt::join(tensor.sizes(), ", "), fmt::join(target.sizes(), ", ")));
   } else if (!tensor.is_floating_point()) {
     differences.push_back(name + " holds integers");
   } else {
@@ -253,9 +276,11 @@ ImportedModel import_state(const StateDict& state, const std::string& file, cons
   }
   if (!differences.empty()) {
     for (const std::string& name : report.unknown) differences.push_back("no place for " + name);
-    refuse(file, "looks like " + report.family + " but fits only in part", differences, "give the complete checkpoint of a network that vepe knows");
+    refuse(file, "looks like " + report.family + " but fits only in part", differences,
+           "give the complete checkpoint of a network that vepe knows");
   }
-  if (options.strict && !report.unknown.empty()) refuse(file, "holds tensors that have no place", report.unknown, "leave out --strict to ignore them");
+  if (options.strict && !report.unknown.empty())
+    refuse(file, "holds tensors that have no place", report.unknown, "leave out --strict to ignore them");
   if (options.strict && !report.initialised.empty()) {
     refuse(file, "lacks tensors of the model", report.initialised, "leave out --strict to start them from random numbers");
   }

@@ -11,10 +11,10 @@
 namespace vepe::checkpoint {
 
 struct ImportOptions {
-  int keypoints = 0;       // 15: PoseTrack's joints, 17: COCO's; 0 keeps those of the checkpoint
-  int queries = 0;         // keep the first so many; 0 keeps all
-  bool strict = false;     // refuse initialised tensors and entries that nothing is known about
-  std::string entry;       // of the file's top level, e.g. "ema_state_dict"; empty: the usual one
+  int keypoints = 0;    // 15: PoseTrack's joints, 17: COCO's; 0 keeps those of the checkpoint
+  int queries = 0;      // keep the first so many; 0 keeps all
+  bool strict = false;  // refuse initialised tensors and entries that nothing is known about
+  std::string entry;    // of the file's top level, e.g. "ema_state_dict"; empty: the usual one
 };
 
 struct ImportedTensor {
@@ -23,13 +23,13 @@ struct ImportedTensor {
 
 // What became of every tensor of the checkpoint and of the model.
 struct ImportReport {
-  std::string root;                        // entry of the file
-  std::string family;                      // "PETR on resnet50", "backbone hrnet_w48 (mm names)"
-  std::vector<ImportedTensor> mapped;      // copied, each to one tensor of the model
-  std::vector<std::string> initialised;    // of the model, without a source: fresh random numbers
-  std::vector<std::string> ignored;        // of the checkpoint, known to be of no use (classifiers, counters)
-  std::vector<std::string> unknown;        // of the checkpoint, left out
-  std::vector<std::string> cuts;           // sentences: what was cut or combined
+  std::string root;                      // entry of the file
+  std::string family;                    // "PETR on resnet50", "backbone hrnet_w48 (mm names)"
+  std::vector<ImportedTensor> mapped;    // copied, each to one tensor of the model
+  std::vector<std::string> initialised;  // of the model, without a source: fresh random numbers
+  std::vector<std::string> ignored;      // of the checkpoint, known to be of no use (classifiers, counters)
+  std::vector<std::string> unknown;      // of the checkpoint, left out
+  std::vector<std::string> cuts;         // sentences: what was cut or combined
 };
 
 struct ImportedModel {
@@ -43,7 +43,7 @@ struct ImportedModel {
 ImportedModel import_checkpoint(const TorchFile& file, const ImportOptions& options);
 
 // The same from tensors; `file` stands for their source in messages, and `after_copy` is called now and then.
-ImportedModel import_state(const StateDict& state, const std::string& file, const ImportOptions& options,
-                           const std::function<void()>& after_copy = [] {});
+ImportedModel import_state(
+    const StateDict& state, const std::string& file, const ImportOptions& options, const std::function<void()>& after_copy = [] {});
 
 }  // namespace vepe::checkpoint

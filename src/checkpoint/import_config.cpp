@@ -38,10 +38,14 @@ class Sizes {
 
 std::string keypoints_of(int count, const Sizes& sizes) {
   switch (count) {
-    case 17: return "coco17";
-    case 15: return "posetrack15";
-    case 14: return "crowdpose14";
-    default: sizes.fail("has " + std::to_string(count) + " keypoints, for which no joint set is known");
+    case 17:
+      return "coco17";
+    case 15:
+      return "posetrack15";
+    case 14:
+      return "crowdpose14";
+    default:
+      sizes.fail("has " + std::to_string(count) + " keypoints, for which no joint set is known");
   }
 }
 
@@ -62,12 +66,12 @@ model::ModelConfig infer_config(const BackboneGuess& backbone, const TensorMap& 
   if (config.neck.extra_levels < 0) sizes.fail("has fewer than 3 feature levels");
   config.keypoint_count = sizes.divide(sizes.of("proposals.keypoint_head.6.weight", 2, 0), 2, "the keypoint head");
   config.keypoints = keypoints_of(config.keypoint_count, sizes);
-  config.heads = sizes.divide(sizes.of("pose_decoder.layers.0.cross_attn.attention_weights.weight", 2, 0), levels * config.keypoint_count,
-                              "the pose attention");
+  config.heads = sizes.divide(sizes.of("pose_decoder.layers.0.cross_attn.attention_weights.weight", 2, 0),
+                              levels * config.keypoint_count, "the pose attention");
   config.encoder.layers = count_children(petr, "encoder.layers.");
   if (config.encoder.layers > 0) {
-    config.encoder.points =
-        sizes.divide(sizes.of("encoder.layers.0.self_attn.attention_weights.weight", 2, 0), levels * config.heads, "the encoder's attention");
+    config.encoder.points = sizes.divide(sizes.of("encoder.layers.0.self_attn.attention_weights.weight", 2, 0),
+                                         levels * config.heads, "the encoder's attention");
   }
   config.feed_forward = sizes.of("pose_decoder.layers.0.ffn.linear1.weight", 2, 0);
   config.proposals.queries = sizes.of("pose_decoder.query_embedding", 2, 0);

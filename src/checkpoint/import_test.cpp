@@ -31,7 +31,8 @@ class PublicList {
       tensor.shape = entry[0].get<std::vector<std::int64_t>>();
       tensor.dtype = entry[1] == "int64" ? DType::kI64 : DType::kF32;
       tensor.strides.assign(tensor.shape.size(), 1);
-      for (std::size_t axis = tensor.shape.size(); axis-- > 1;) tensor.strides[axis - 1] = tensor.strides[axis] * tensor.shape[axis];
+      for (std::size_t axis = tensor.shape.size(); axis-- > 1;)
+        tensor.strides[axis - 1] = tensor.strides[axis] * tensor.shape[axis];
       largest_ = std::max(largest_, tensor.size_bytes());
       state.tensors.emplace(key, tensor);
     }
@@ -67,21 +68,22 @@ TEST_P(ImportList, EveryTensorHasItsPlace) {
   EXPECT_EQ(detector, imported.report.initialised.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Public, ImportList,
-    testing::Values(ListCase{"opera_petr_r50_16x2_100e_coco", "PETR on resnet50", 0},
-                    ListCase{"opera_petr_swin-l-p4-w7-224-22kto1k_16x1_100e_crowdpose", "PETR on swin_l (OpenMMLab names)", 0},
-                    ListCase{"petr_hrnet_w48_3levels_coco", "PETR on hrnet_w48", 0}, ListCase{"resnet18_torchvision", "backbone resnet18", 0},
-                    // 13 exchange steps towards outputs 2..4, five tensors each
-                    ListCase{"hrnet_w32_pose_coco", "backbone hrnet_w32", 65},
-                    // weight and bias of the three output norms
-                    ListCase{"swin_large_w7_224_22k_official_cls", "backbone swin_l", 6},
-                    ListCase{"swin_large_w7_224_timm", "backbone swin_l (timm names)", 6}),
-    [](const auto& info) {
-      std::string name = info.param.name;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Public, ImportList,
+                         testing::Values(ListCase{"opera_petr_r50_16x2_100e_coco", "PETR on resnet50", 0},
+                                         ListCase{"opera_petr_swin-l-p4-w7-224-22kto1k_16x1_100e_crowdpose",
+                                                  "PETR on swin_l (OpenMMLab names)", 0},
+                                         ListCase{"petr_hrnet_w48_3levels_coco", "PETR on hrnet_w48", 0},
+                                         ListCase{"resnet18_torchvision", "backbone resnet18", 0},
+                                         // 13 exchange steps towards outputs 2..4, five tensors each
+                                         ListCase{"hrnet_w32_pose_coco", "backbone hrnet_w32", 65},
+                                         // weight and bias of the three output norms
+                                         ListCase{"swin_large_w7_224_22k_official_cls", "backbone swin_l", 6},
+                                         ListCase{"swin_large_w7_224_timm", "backbone swin_l (timm names)", 6}),
+                         [](const auto& info) {
+                           std::string name = info.param.name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 TEST(Import, SizesFollowFromTheShapes) {
   const PublicList list("opera_petr_r50_16x2_100e_coco");
@@ -268,7 +270,8 @@ TEST(Import, CutModelsRunAndSayWhatWasCut) {
 // PyTorch itself loads the file strictly and sees the same bits.
 TEST(Export, PythonLoadsTheFileStrictly) {
   const std::string python = "/usr/bin/python3";
-  if (std::system((python + " -c 'import torch' 2> /dev/null").c_str()) != 0) GTEST_SKIP() << "no python3-torch here; ./test installs it, so CI on a fresh Debian 12 runs this";
+  if (std::system((python + " -c 'import torch' 2> /dev/null").c_str()) != 0)
+    GTEST_SKIP() << "no python3-torch here; ./test installs it, so CI on a fresh Debian 12 runs this";
   const auto state = public_state(*random_model());
   write_state(temporary("c.pth"), state, StateFormat::kTorch);
   std::ofstream names(temporary("c.txt")), raw(temporary("c.bin"), std::ios::binary);

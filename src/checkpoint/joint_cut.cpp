@@ -15,7 +15,9 @@ struct JointAxis {
   std::int64_t after = 1;  // values per joint: 2 for x and y
 };
 
-bool in_pose_attention(const std::string& name) { return name.starts_with("pose_decoder.layers.") && name.find(".cross_attn.") != name.npos; }
+bool in_pose_attention(const std::string& name) {
+  return name.starts_with("pose_decoder.layers.") && name.find(".cross_attn.") != name.npos;
+}
 
 // Rows of a first axis are ordered [..., joint, coordinate].
 std::optional<JointAxis> joint_axis(const std::string& name) {
@@ -42,9 +44,11 @@ at::Tensor joint_weights(const std::string& from, const std::string& to) {
       row[joint][map[joint]] = 1;
       continue;
     }
-    const bool bottom = formats::same_joint(target->names[joint], "head_bottom"), top = formats::same_joint(target->names[joint], "head_top");
+    const bool bottom = formats::same_joint(target->names[joint], "head_bottom"),
+               top = formats::same_joint(target->names[joint], "head_top");
     if ((!bottom && !top) || nose < 0 || left < 0 || right < 0) {
-      throw Error(ErrorCode::kUsage, "--joints", from + " has nothing to start " + target->names[joint] + " from", "keep the checkpoint's joints");
+      throw Error(ErrorCode::kUsage, "--joints", from + " has nothing to start " + target->names[joint] + " from",
+                  "keep the checkpoint's joints");
     }
     const auto towards_nose = static_cast<float>(bottom ? formats::kNeckFraction : 1 + formats::kHeadTopFractionNoHips);
     row[joint][nose] = towards_nose;

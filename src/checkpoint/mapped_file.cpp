@@ -14,7 +14,8 @@ namespace vepe::checkpoint {
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const std::string name = path.string();
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw Error(ErrorCode::kInput, name, "cannot read: " + system_message(errno), "check the path and its permissions");
+  if (descriptor < 0)
+    throw Error(ErrorCode::kInput, name, "cannot read: " + system_message(errno), "check the path and its permissions");
   struct stat status {};
   void* address = MAP_FAILED;
   if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {

@@ -72,30 +72,68 @@ bool Pickle::step(std::uint8_t opcode) {
 bool Pickle::step_scalar(std::uint8_t opcode) {
   switch (opcode) {
     case 0x80:  // PROTO
-      if (const auto protocol = take_number<std::uint8_t>(); protocol < 2 || protocol > 5) fail("pickle protocol " + std::to_string(protocol));
+      if (const auto protocol = take_number<std::uint8_t>(); protocol < 2 || protocol > 5)
+        fail("pickle protocol " + std::to_string(protocol));
       return true;
     case 0x95:  // FRAME: only a hint for readers of streams
       take(8);
       return true;
-    case 'N': push(of_kind(Kind::kNone)); return true;
-    case 0x88: push(bool_value(true)); return true;
-    case 0x89: push(bool_value(false)); return true;
-    case 'J': push(integer_value(take_number<std::int32_t>())); return true;
-    case 'K': push(integer_value(take_number<std::uint8_t>())); return true;
-    case 'M': push(integer_value(take_number<std::uint16_t>())); return true;
-    case 0x8a: push_long(take_counted(1)); return true;
-    case 0x8b: push_long(take_counted(4)); return true;
-    case 'G': push_float(); return true;
-    case 'X': push(text_value(Kind::kText, take_counted(4))); return true;    // BINUNICODE
-    case 0x8c: push(text_value(Kind::kText, take_counted(1))); return true;   // SHORT_BINUNICODE
-    case 0x8d: push(text_value(Kind::kText, take_counted(8))); return true;   // BINUNICODE8
-    case 'T': push(text_value(Kind::kText, take_counted(4))); return true;    // BINSTRING, of Python 2
-    case 'U': push(text_value(Kind::kText, take_counted(1))); return true;    // SHORT_BINSTRING
-    case 'B': push(text_value(Kind::kBytes, take_counted(4))); return true;   // BINBYTES
-    case 'C': push(text_value(Kind::kBytes, take_counted(1))); return true;   // SHORT_BINBYTES
-    case 0x8e: push(text_value(Kind::kBytes, take_counted(8))); return true;  // BINBYTES8
-    case 0x96: push(text_value(Kind::kBytes, take_counted(8))); return true;  // BYTEARRAY8
-    default: return false;
+    case 'N':
+      push(of_kind(Kind::kNone));
+      return true;
+    case 0x88:
+      push(bool_value(true));
+      return true;
+    case 0x89:
+      push(bool_value(false));
+      return true;
+    case 'J':
+      push(integer_value(take_number<std::int32_t>()));
+      return true;
+    case 'K':
+      push(integer_value(take_number<std::uint8_t>()));
+      return true;
+    case 'M':
+      push(integer_value(take_number<std::uint16_t>()));
+      return true;
+    case 0x8a:
+      push_long(take_counted(1));
+      return true;
+    case 0x8b:
+      push_long(take_counted(4));
+      return true;
+    case 'G':
+      push_float();
+      return true;
+    case 'X':
+      push(text_value(Kind::kText, take_counted(4)));
+      return true;  // BINUNICODE
+    case 0x8c:
+      push(text_value(Kind::kText, take_counted(1)));
+      return true;  // SHORT_BINUNICODE
+    case 0x8d:
+      push(text_value(Kind::kText, take_counted(8)));
+      return true;  // BINUNICODE8
+    case 'T':
+      push(text_value(Kind::kText, take_counted(4)));
+      return true;  // BINSTRING, of Python 2
+    case 'U':
+      push(text_value(Kind::kText, take_counted(1)));
+      return true;  // SHORT_BINSTRING
+    case 'B':
+      push(text_value(Kind::kBytes, take_counted(4)));
+      return true;  // BINBYTES
+    case 'C':
+      push(text_value(Kind::kBytes, take_counted(1)));
+      return true;  // SHORT_BINBYTES
+    case 0x8e:
+      push(text_value(Kind::kBytes, take_counted(8)));
+      return true;  // BINBYTES8
+    case 0x96:
+      push(text_value(Kind::kBytes, take_counted(8)));
+      return true;  // BYTEARRAY8
+    default:
+      return false;
   }
 }
 
@@ -105,11 +143,21 @@ bool Pickle::step_container(std::uint8_t opcode) {
       if (marks_.size() >= kMaxStack) fail("too many marks");
       marks_.push_back(stack_.size());
       return true;
-    case ')': push(of_kind(Kind::kTuple)); return true;
-    case ']': push(of_kind(Kind::kList)); return true;
-    case '}': push(of_kind(Kind::kDict)); return true;
-    case 0x8f: push(of_kind(Kind::kList)); return true;  // EMPTY_SET
-    case 't': make_tuple(pop_to_mark()); return true;
+    case ')':
+      push(of_kind(Kind::kTuple));
+      return true;
+    case ']':
+      push(of_kind(Kind::kList));
+      return true;
+    case '}':
+      push(of_kind(Kind::kDict));
+      return true;
+    case 0x8f:
+      push(of_kind(Kind::kList));
+      return true;  // EMPTY_SET
+    case 't':
+      make_tuple(pop_to_mark());
+      return true;
     case 0x85:
     case 0x86:
     case 0x87: {  // TUPLE1, TUPLE2, TUPLE3
@@ -118,28 +166,50 @@ bool Pickle::step_container(std::uint8_t opcode) {
       make_tuple(std::move(items));
       return true;
     }
-    case 'a': add_items({pop()}, Kind::kList); return true;         // APPEND
-    case 'e': add_items(pop_to_mark(), Kind::kList); return true;   // APPENDS
-    case 0x90: add_items(pop_to_mark(), Kind::kList); return true;  // ADDITEMS
-    case 's': {                                                     // SETITEM
+    case 'a':
+      add_items({pop()}, Kind::kList);
+      return true;  // APPEND
+    case 'e':
+      add_items(pop_to_mark(), Kind::kList);
+      return true;  // APPENDS
+    case 0x90:
+      add_items(pop_to_mark(), Kind::kList);
+      return true;  // ADDITEMS
+    case 's': {     // SETITEM
       const Ref value = pop(), key = pop();
       add_items({key, value}, Kind::kDict);
       return true;
     }
-    case 'u': add_items(pop_to_mark(), Kind::kDict); return true;  // SETITEMS
-    case '0': pop(); return true;                                  // POP
-    default: return false;
+    case 'u':
+      add_items(pop_to_mark(), Kind::kDict);
+      return true;  // SETITEMS
+    case '0':
+      pop();
+      return true;  // POP
+    default:
+      return false;
   }
 }
 
 bool Pickle::step_memo(std::uint8_t opcode) {
   switch (opcode) {
-    case 'q': remember(take_number<std::uint8_t>()); return true;
-    case 'r': remember(take_number<std::uint32_t>()); return true;
-    case 0x94: remember(memo_.size()); return true;  // MEMOIZE
-    case 'h': recall(take_number<std::uint8_t>()); return true;
-    case 'j': recall(take_number<std::uint32_t>()); return true;
-    default: return false;
+    case 'q':
+      remember(take_number<std::uint8_t>());
+      return true;
+    case 'r':
+      remember(take_number<std::uint32_t>());
+      return true;
+    case 0x94:
+      remember(memo_.size());
+      return true;  // MEMOIZE
+    case 'h':
+      recall(take_number<std::uint8_t>());
+      return true;
+    case 'j':
+      recall(take_number<std::uint32_t>());
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -164,8 +234,11 @@ bool Pickle::step_object(std::uint8_t opcode) {
       pop();
       top();
       return true;
-    case 'Q': load_storage(); return true;  // BINPERSID
-    default: return false;
+    case 'Q':
+      load_storage();
+      return true;  // BINPERSID
+    default:
+      return false;
   }
 }
 
@@ -239,7 +312,8 @@ void Pickle::push_symbol(std::string_view module, std::string_view name) {
   const auto known = find_symbol(module, name);
   if (!known) {
     const std::string full = std::string(module) + "." + std::string(name);
-    throw Error(ErrorCode::kInput, name_, "refers to " + full + ", which is not on the list of harmless names; nothing was executed",
+    throw Error(ErrorCode::kInput, name_,
+                "refers to " + full + ", which is not on the list of harmless names; nothing was executed",
                 "save the weights alone: torch.save(model.state_dict(), path)");
   }
   PickleValue value = of_kind(Kind::kSymbol);
@@ -285,7 +359,8 @@ void Pickle::reduce() {
   const PickleValue& callee = values_[pop()];
   if (callee.kind != Kind::kSymbol || arguments.kind != Kind::kTuple) fail("calls something that is not a known name");
   const auto argument = [&](std::size_t index, Kind kind) {
-    if (index >= arguments.items.size() || values_[arguments.items[index]].kind != kind) fail("a rebuild call has unexpected arguments");
+    if (index >= arguments.items.size() || values_[arguments.items[index]].kind != kind)
+      fail("a rebuild call has unexpected arguments");
     return arguments.items[index];
   };
   switch (callee.symbol.symbol) {
@@ -295,12 +370,16 @@ void Pickle::reduce() {
       return push(of_kind(Kind::kDict));
     case Symbol::kRebuildTensor: {
       PickleValue tensor = of_kind(Kind::kTensor);
-      tensor.items = {argument(0, Kind::kStorage), argument(1, Kind::kInteger), argument(2, Kind::kTuple), argument(3, Kind::kTuple)};
+      tensor.items = {argument(0, Kind::kStorage), argument(1, Kind::kInteger), argument(2, Kind::kTuple),
+                      argument(3, Kind::kTuple)};
       return push(std::move(tensor));
     }
-    case Symbol::kRebuildParameter: return push(argument(0, Kind::kTensor));
-    case Symbol::kStorageType: fail("calls a storage type");
-    case Symbol::kInertData: return push(of_kind(Kind::kObject));
+    case Symbol::kRebuildParameter:
+      return push(argument(0, Kind::kTensor));
+    case Symbol::kStorageType:
+      fail("calls a storage type");
+    case Symbol::kInertData:
+      return push(of_kind(Kind::kObject));
   }
 }
 
@@ -308,7 +387,8 @@ void Pickle::reduce() {
 void Pickle::load_storage() {
   const PickleValue& id = values_[pop()];
   const auto item = [&](std::size_t index) -> const PickleValue& { return values_[id.items[index]]; };
-  if (id.kind != Kind::kTuple || id.items.size() < 5 || id.items.size() > 6 || item(0).kind != Kind::kText || item(0).text != "storage") {
+  if (id.kind != Kind::kTuple || id.items.size() < 5 || id.items.size() > 6 || item(0).kind != Kind::kText ||
+      item(0).text != "storage") {
     fail("a persistent id is not a storage (a whole module instead of a state dict?)");
   }
   if (item(1).kind != Kind::kSymbol || item(1).symbol.symbol != Symbol::kStorageType) fail("a storage has no known element type");
@@ -320,7 +400,8 @@ void Pickle::load_storage() {
   if (id.items.size() == 6 && item(5).kind != Kind::kNone) {
     // (view key, offset, size): a part of the storage that `key` names
     const PickleValue& view = item(5);
-    if (view.kind != Kind::kTuple || view.items.size() != 3 || values_[view.items[1]].kind != Kind::kInteger) fail("a storage view is damaged");
+    if (view.kind != Kind::kTuple || view.items.size() != 3 || values_[view.items[1]].kind != Kind::kInteger)
+      fail("a storage view is damaged");
     storage.items = {view.items[1]};
   }
   push(std::move(storage));

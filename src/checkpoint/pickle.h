@@ -12,14 +12,28 @@ namespace vepe::checkpoint {
 
 // One value of a pickle. Values refer to each other by their index in the pickle, so that circular ones do no harm.
 struct PickleValue {
-  enum class Kind : std::uint8_t { kNone, kBool, kInteger, kReal, kText, kBytes, kList, kTuple, kDict, kSymbol, kObject, kStorage, kTensor };
+  enum class Kind : std::uint8_t {
+    kNone,
+    kBool,
+    kInteger,
+    kReal,
+    kText,
+    kBytes,
+    kList,
+    kTuple,
+    kDict,
+    kSymbol,
+    kObject,
+    kStorage,
+    kTensor
+  };
   using Ref = std::uint32_t;
 
   Kind kind = Kind::kNone;
-  KnownSymbol symbol;           // kSymbol; kStorage: its element type
-  std::int64_t integer = 0;     // kBool, kInteger; kStorage: number of elements
-  double real = 0;              // kReal
-  std::string_view text;        // kText, kBytes (bytes of the file); kStorage: its key
+  KnownSymbol symbol;        // kSymbol; kStorage: its element type
+  std::int64_t integer = 0;  // kBool, kInteger; kStorage: number of elements
+  double real = 0;           // kReal
+  std::string_view text;     // kText, kBytes (bytes of the file); kStorage: its key
   // kList, kTuple: elements. kDict: key, value, key, value, ... kTensor: storage, offset, sizes, strides.
   // kStorage: nothing, or offset of a view in an older storage.
   std::vector<Ref> items;
@@ -46,7 +60,7 @@ class Pickle {
 
  private:
   void run();
-  bool step(std::uint8_t opcode);             // false: not an opcode of this group
+  bool step(std::uint8_t opcode);  // false: not an opcode of this group
   bool step_scalar(std::uint8_t opcode);
   bool step_container(std::uint8_t opcode);
   bool step_memo(std::uint8_t opcode);

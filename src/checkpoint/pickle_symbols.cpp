@@ -11,7 +11,7 @@ struct StorageName {
   DType dtype;
 };
 constexpr StorageName kStorages[] = {
-    {"DoubleStorage", DType::kF64}, {"FloatStorage", DType::kF32}, {"HalfStorage", DType::kF16}, {"BFloat16Storage", DType::kBF16},
+    {"DoubleStorage", DType::kF64}, {"FloatStorage", DType::kF32}, {"HalfStorage", DType::kF16},  {"BFloat16Storage", DType::kBF16},
     {"LongStorage", DType::kI64},   {"IntStorage", DType::kI32},   {"ShortStorage", DType::kI16}, {"CharStorage", DType::kI8},
     {"ByteStorage", DType::kU8},    {"BoolStorage", DType::kBool},
 };
@@ -63,7 +63,8 @@ constexpr Name kInert[] = {
 
 std::optional<KnownSymbol> find_symbol(std::string_view module, std::string_view name) {
   if (module == "collections" && name == "OrderedDict") return KnownSymbol{Symbol::kDict};
-  if (module == "torch._utils" && (name == "_rebuild_tensor_v2" || name == "_rebuild_tensor")) return KnownSymbol{Symbol::kRebuildTensor};
+  if (module == "torch._utils" && (name == "_rebuild_tensor_v2" || name == "_rebuild_tensor"))
+    return KnownSymbol{Symbol::kRebuildTensor};
   if (module == "torch._utils" && name == "_rebuild_parameter") return KnownSymbol{Symbol::kRebuildParameter};
   if (module == "torch" || module == "torch.cuda") {
     for (const StorageName& storage : kStorages) {

@@ -21,7 +21,7 @@ struct Member {
   std::uint16_t method = 0, flags = 0;
   std::uint32_t unpacked = 0xfffffffe;  // stated size if it is not the true one
   std::uint32_t crc_change = 0;
-  std::int64_t offset_change = 0;       // added to the offset that the directory states
+  std::int64_t offset_change = 0;  // added to the offset that the directory states
 };
 
 // A zip archive of stored members.

@@ -27,15 +27,20 @@ std::string describe(Bytes bytes) {
     return "is a web page, not a checkpoint (a failed download?)";
   }
   if (head.starts_with("version https://git-lfs")) return "is a Git LFS pointer, not a checkpoint";
-  if (text.size() > 262 && text.substr(257, 5) == "ustar") return "is a tar file, the oldest form of torch checkpoints, which is not read";
-  if (head.starts_with("\x1f\x8b") || head.starts_with("BZh") || head.starts_with("\xfd" "7zXZ")) return "is compressed";
+  if (text.size() > 262 && text.substr(257, 5) == "ustar")
+    return "is a tar file, the oldest form of torch checkpoints, which is not read";
+  if (head.starts_with("\x1f\x8b") || head.starts_with("BZh") ||
+      head.starts_with("\xfd"
+                       "7zXZ"))
+    return "is compressed";
   return "is not a torch checkpoint";
 }
 
 TorchContainer open(const std::string& name, Bytes bytes) {
   if (ZipArchive::looks_like_zip(bytes)) return open_torch_zip(name, bytes);
   if (looks_like_torch_stream(bytes)) return open_torch_stream(name, bytes);
-  throw Error(ErrorCode::kInput, name, describe(bytes), "give a .pth file that torch.save wrote; load and save very old ones again with torch 1.6 or newer");
+  throw Error(ErrorCode::kInput, name, describe(bytes),
+              "give a .pth file that torch.save wrote; load and save very old ones again with torch 1.6 or newer");
 }
 
 }  // namespace
@@ -147,7 +152,8 @@ class TorchFile::Impl {
     if (tuple.items.size() > kMaxDimensions) fail("tensor " + tensor + " has more than 16 dimensions");
     for (const PickleValue::Ref item : tuple.items) {
       const PickleValue& number = object().at(item);
-      if (number.kind != Kind::kInteger || number.integer < 0) fail("tensor " + tensor + " has a size or stride that is no natural number");
+      if (number.kind != Kind::kInteger || number.integer < 0)
+        fail("tensor " + tensor + " has a size or stride that is no natural number");
       result.push_back(number.integer);
     }
     return result;
@@ -161,8 +167,8 @@ class TorchFile::Impl {
     const auto count = static_cast<std::size_t>(storage.integer);
     std::size_t size = 0;
     if (__builtin_mul_overflow(count, element, &size) || size != found->second.size()) {
-      fail("tensor " + tensor + ": storage " + key + " is " + std::to_string(found->second.size()) + " bytes long and should hold " +
-           std::to_string(count) + " elements of " + std::to_string(element));
+      fail("tensor " + tensor + ": storage " + key + " is " + std::to_string(found->second.size()) +
+           " bytes long and should hold " + std::to_string(count) + " elements of " + std::to_string(element));
     }
     return found->second;
   }
@@ -179,7 +185,8 @@ class TorchFile::Impl {
 
     std::int64_t offset = start.integer;
     for (const PickleValue::Ref part : storage.items) {
-      if (object().at(part).integer < 0 || __builtin_add_overflow(offset, object().at(part).integer, &offset)) fail("tensor " + name + " starts outside its storage");
+      if (object().at(part).integer < 0 || __builtin_add_overflow(offset, object().at(part).integer, &offset))
+        fail("tensor " + name + " starts outside its storage");
     }
     if (offset < 0) fail("tensor " + name + " starts before its storage");
     std::int64_t last = offset, count = 1;
@@ -188,7 +195,8 @@ class TorchFile::Impl {
       const std::int64_t size = tensor.shape[axis];
       std::int64_t step = 0;
       fits = fits && !__builtin_mul_overflow(count, size, &count);
-      if (size > 0) fits = fits && !__builtin_mul_overflow(size - 1, tensor.strides[axis], &step) && !__builtin_add_overflow(last, step, &last);
+      if (size > 0)
+        fits = fits && !__builtin_mul_overflow(size - 1, tensor.strides[axis], &step) && !__builtin_add_overflow(last, step, &last);
     }
     if (std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end()) {
       tensor.data = bytes.data();

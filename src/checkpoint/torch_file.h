@@ -16,8 +16,8 @@ namespace vepe::checkpoint {
 struct TorchTensor {
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides;   // in elements, none negative
-  const std::byte* data = nullptr;     // first element
+  std::vector<std::int64_t> strides;  // in elements, none negative
+  const std::byte* data = nullptr;    // first element
 
   std::int64_t element_count() const;
   std::size_t size_bytes() const { return static_cast<std::size_t>(element_count()) * dtype_size(dtype); }
@@ -28,9 +28,9 @@ struct TorchTensor {
 
 // The tensors of one checkpoint by name, and what else stood beside them.
 struct StateDict {
-  std::string root;                            // key under which they were found; empty at the top level
+  std::string root;  // key under which they were found; empty at the top level
   std::map<std::string, TorchTensor> tensors;
-  std::vector<std::string> others;             // names of entries that are no tensors
+  std::vector<std::string> others;  // names of entries that are no tensors
 };
 
 // A checkpoint that torch.save wrote: the zip form (torch >= 1.6) or the older stream of pickles. The file is

@@ -23,9 +23,10 @@ std::string contiguous_bytes(const TorchTensor& tensor) {
 }
 
 std::string public_dtype(DType dtype) {
-  static const std::map<DType, std::string> names = {
-      {DType::kF16, "float16"}, {DType::kBF16, "bfloat16"}, {DType::kF32, "float32"}, {DType::kF64, "float64"}, {DType::kI8, "int8"},
-      {DType::kU8, "uint8"},    {DType::kI16, "int16"},     {DType::kI32, "int32"},   {DType::kI64, "int64"},   {DType::kBool, "bool"}};
+  static const std::map<DType, std::string> names = {{DType::kF16, "float16"}, {DType::kBF16, "bfloat16"}, {DType::kF32, "float32"},
+                                                     {DType::kF64, "float64"}, {DType::kI8, "int8"},       {DType::kU8, "uint8"},
+                                                     {DType::kI16, "int16"},   {DType::kI32, "int32"},     {DType::kI64, "int64"},
+                                                     {DType::kBool, "bool"}};
   return names.at(dtype);
 }
 
@@ -86,13 +87,14 @@ TEST(TorchFile, SampleBuilderMakesAValidFile) {
 }
 
 TEST(TorchFile, TransposedViewIsCopiedRowByRow) {
-  const std::string file = sample::checkpoint(
-      sample::dict_pickle(sample::tensor(sample::storage(), 0, sample::tuple({2, 2}), sample::tuple({1, 2}))));
+  const std::string file =
+      sample::checkpoint(sample::dict_pickle(sample::tensor(sample::storage(), 0, sample::tuple({2, 2}), sample::tuple({1, 2}))));
   EXPECT_EQ(contiguous_bytes(load(file).tensors.at("w")), "012389ab4567cdef");
 }
 
 TEST(TorchFile, EmptyTensorWithHugeSizesHasNoElements) {
-  const std::string huge = "(\x8a\x08" + std::string("\0\0\0\0\0\0\0\x40", 8) + "\x8a\x08" + std::string("\0\0\0\0\0\0\0\x40", 8) + "K" + std::string(1, '\0') + "t";
+  const std::string huge = "(\x8a\x08" + std::string("\0\0\0\0\0\0\0\x40", 8) + "\x8a\x08" + std::string("\0\0\0\0\0\0\0\x40", 8) +
+                           "K" + std::string(1, '\0') + "t";
   const std::string file =
       sample::checkpoint(sample::dict_pickle(sample::tensor(sample::storage(), 0, huge, sample::tuple({1, 1, 1}))));
   EXPECT_EQ(load(file).tensors.at("w").element_count(), 0);
@@ -106,7 +108,8 @@ TEST(TorchFile, AHistoryOfThreeHundredThousandNumbersIsNotTooMuch) {
     for (int i = 0; i < 1000; ++i) history += "K\x07";
     history += "e";
   }
-  const std::string pickle = "\x80\x02}" + sample::text("w") + sample::good_tensor() + "s" + sample::text("history") + history + "s.";
+  const std::string pickle =
+      "\x80\x02}" + sample::text("w") + sample::good_tensor() + "s" + sample::text("history") + history + "s.";
   EXPECT_EQ(load(sample::checkpoint(pickle)).tensors.count("w"), 1u);
 }
 
@@ -119,18 +122,30 @@ void add_bad_pickles(std::vector<BadFile>& files) {
   const auto add = [&](const std::string& what, const std::string& pickle) { files.push_back({what, checkpoint(pickle)}); };
   const auto add_value = [&](const std::string& what, const std::string& value) { add(what, dict_pickle(value)); };
   const std::string good = storage();
-  for (const auto& [module, name] : std::vector<std::pair<std::string, std::string>>{
-           {"os", "system"}, {"posix", "system"}, {"builtins", "eval"}, {"__builtin__", "exec"}, {"subprocess", "Popen"}, {"torch", "load"},
-           {"torch.nn.modules.linear", "Linear"}, {"torch._utils", "_rebuild_qtensor"}, {"torch", "ComplexFloatStorage"}, {"torch", "QInt8Storage"},
-           {"torch.storage", "_load_from_bytes"}, {"numpy", "load"}, {"", ""}, {"collections", "OrderedDict.fromkeys"}}) {
+  for (const auto& [module, name] : std::vector<std::pair<std::string, std::string>>{{"os", "system"},
+                                                                                     {"posix", "system"},
+                                                                                     {"builtins", "eval"},
+                                                                                     {"__builtin__", "exec"},
+                                                                                     {"subprocess", "Popen"},
+                                                                                     {"torch", "load"},
+                                                                                     {"torch.nn.modules.linear", "Linear"},
+                                                                                     {"torch._utils", "_rebuild_qtensor"},
+                                                                                     {"torch", "ComplexFloatStorage"},
+                                                                                     {"torch", "QInt8Storage"},
+                                                                                     {"torch.storage", "_load_from_bytes"},
+                                                                                     {"numpy", "load"},
+                                                                                     {"", ""},
+                                                                                     {"collections", "OrderedDict.fromkeys"}}) {
     // Beside good weights, so that nothing but the name can be the reason.
     add("global " + module + "." + name, "\x80\x02}" + text("w") + good_tensor() + "s" + text("x") + global(module, name) + ")Rs.");
   }
-  const std::string known = "\x80\x95N\x88\x89JKM\x8a\x8bGX\x8c\x8dTUBC\x8e\x96()]}\x8ft\x85\x86\x87"
-                            "ae\x90su0qr\x94hjc\x93R\x81"
-                            "bQ.";
+  const std::string known =
+      "\x80\x95N\x88\x89JKM\x8a\x8bGX\x8c\x8dTUBC\x8e\x96()]}\x8ft\x85\x86\x87"
+      "ae\x90su0qr\x94hjc\x93R\x81"
+      "bQ.";
   for (int opcode = 0; opcode < 256; ++opcode) {
-    if (known.find(static_cast<char>(opcode)) == known.npos) add("opcode " + std::to_string(opcode), "\x80\x02}}" + std::string(1, static_cast<char>(opcode)) + "0.");
+    if (known.find(static_cast<char>(opcode)) == known.npos)
+      add("opcode " + std::to_string(opcode), "\x80\x02}}" + std::string(1, static_cast<char>(opcode)) + "0.");
   }
   add("no stop", "\x80\x02}");
   add("empty pickle", "");
@@ -145,7 +160,9 @@ void add_bad_pickles(std::vector<BadFile>& files) {
   add("long of 4 GiB", "\x80\x02\x8b\xff\xff\xff\xff.");
   add("memo index of 4 Gi", "\x80\x02}r\xff\xff\xff\xff.");
   add("memo entry missing", "\x80\x02h\x07.");
-  add("list in itself", std::string("\x80\x02]q\x00h\x00" "a.", 8));
+  add("list in itself", std::string("\x80\x02]q\x00h\x00"
+                                    "a.",
+                                    8));
   add("dictionary in itself", std::string("\x80\x02}q\x00", 5) + text("state_dict") + std::string("h\x00s.", 4));
   add("two million lists", "\x80\x02" + std::string(2'000'000, ']') + ".");
   add("two million marks", "\x80\x02" + std::string(2'000'000, '(') + ".");
@@ -154,8 +171,13 @@ void add_bad_pickles(std::vector<BadFile>& files) {
   add("six hundred thousand values", "\x80\x02}" + popped + ".");
   add("call of a dictionary", "\x80\x02})R.");
   add("call without a tuple", "\x80\x02" + global("collections", "OrderedDict") + "}R.");
-  add("global without an end", "\x80\x02" "c" + std::string(1000, 'a'));
-  add("append to a number", "\x80\x02K\x01K\x01" "a.");
+  add("global without an end",
+      "\x80\x02"
+      "c" +
+          std::string(1000, 'a'));
+  add("append to a number",
+      "\x80\x02K\x01K\x01"
+      "a.");
   add("no dictionary", "\x80\x02K\x01.");
   add("no tensors", "\x80\x02}" + text("w") + "K\x01s.");
   add("persistent id is a number", "\x80\x02K\x01Q.");
@@ -165,8 +187,12 @@ void add_bad_pickles(std::vector<BadFile>& files) {
   add_value("negative offset", tensor(good, -1, tuple({2, 2}), tuple({2, 1})));
   add_value("offset beyond the storage", tensor(good, 1, tuple({2, 2}), tuple({2, 1})));
   add_value("sizes beyond the storage", tensor(good, 0, tuple({5}), tuple({1})));
-  add_value("sizes that overflow", tensor(good, 0, "(" + std::string("\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft"), tuple({1, 1})));
-  add_value("strides that overflow", tensor(good, 0, tuple({2, 2}), "(" + std::string("\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft")));
+  add_value("sizes that overflow",
+            tensor(good, 0, "(" + std::string("\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft"),
+                   tuple({1, 1})));
+  add_value("strides that overflow",
+            tensor(good, 0, tuple({2, 2}),
+                   "(" + std::string("\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft")));
   add_value("more sizes than strides", tensor(good, 0, tuple({2, 2}), tuple({1})));
   add_value("17 dimensions", tensor(good, 0, tuple(std::vector<std::int32_t>(17, 1)), tuple(std::vector<std::int32_t>(17, 1))));
   add_value("sizes that are texts", tensor(good, 0, "(" + text("a") + "t", tuple({1})));
@@ -189,7 +215,8 @@ void add_bad_archives(std::vector<BadFile>& files) {
     edit(list);
     files.push_back({what, zip(list)});
   };
-  for (std::size_t part = 1; part < 20; ++part) files.push_back({"cut at " + std::to_string(part) + "/20", good.substr(0, good.size() * part / 20)});
+  for (std::size_t part = 1; part < 20; ++part)
+    files.push_back({"cut at " + std::to_string(part) + "/20", good.substr(0, good.size() * part / 20)});
   files.push_back({"empty archive", zip({})});
   change("no data.pkl", [](auto& list) { list[0].name = "archive/model.pkl"; });
   change("data.pkl too deep", [](auto& list) { list[0].name = "a/b/data.pkl"; });
@@ -233,7 +260,8 @@ void add_bad_streams(std::vector<BadFile>& files) {
   std::ifstream stream(kSamples + "02_legacy_nonzip.pth", std::ios::binary);
   const std::string good((std::istreambuf_iterator<char>(stream)), {});
   ASSERT_FALSE(good.empty());
-  for (std::size_t part = 0; part < 10; ++part) files.push_back({"stream cut at " + std::to_string(part) + "/10", good.substr(0, good.size() * part / 10)});
+  for (std::size_t part = 0; part < 10; ++part)
+    files.push_back({"stream cut at " + std::to_string(part) + "/10", good.substr(0, good.size() * part / 10)});
   files.push_back({"web page", "<!DOCTYPE html><html><body>404</body></html>"});
   files.push_back({"text", "hello"});
   files.push_back({"tar", std::string(257, 'a') + "ustar" + std::string(300, '\0')});
@@ -268,7 +296,8 @@ TEST(TorchFile, RandomChangesNeverDoHarm) {
       Random random(seed);
       std::string file = good;
       for (std::int64_t change = random.integer(1, 4); change > 0; --change) {
-        file[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(file.size()) - 1))] = static_cast<char>(random.integer(0, 255));
+        file[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(file.size()) - 1))] =
+            static_cast<char>(random.integer(0, 255));
       }
       try {
         for (const auto& [unused, tensor] : load(file).tensors) contiguous_bytes(tensor);

@@ -29,7 +29,8 @@ class ZipStorages : public TorchStorages {
 
 class StreamStorages : public TorchStorages {
  public:
-  StreamStorages(std::string name, std::map<std::string, Bytes> storages) : name_(std::move(name)), storages_(std::move(storages)) {}
+  StreamStorages(std::string name, std::map<std::string, Bytes> storages)
+      : name_(std::move(name)), storages_(std::move(storages)) {}
   Bytes read(const std::string& key) const override {
     const auto found = storages_.find(key);
     if (found == storages_.end()) fail(name_, "storage " + key + " is missing", "fetch the file again");
@@ -67,7 +68,8 @@ TorchContainer open_torch_zip(const std::string& name, Bytes bytes) {
     fail(name, "was written on a big-endian machine", "load and save it again on a little-endian one");
   }
   const Bytes object = archive.read(folder + "data.pkl");
-  if (object.size() > kMaxPickleBytes) fail(name, "its data.pkl is larger than 64 MiB", "save the weights alone: torch.save(model.state_dict(), path)");
+  if (object.size() > kMaxPickleBytes)
+    fail(name, "its data.pkl is larger than 64 MiB", "save the weights alone: torch.save(model.state_dict(), path)");
   TorchContainer container;
   container.object = std::make_unique<Pickle>(name, object);
   container.storages = std::make_unique<ZipStorages>(std::move(archive), folder);
@@ -117,7 +119,8 @@ TorchContainer open_torch_stream(const std::string& name, Bytes bytes) {
     const auto count = bytes.number<std::int64_t>(position);
     position += sizeof count;
     std::size_t size = 0;
-    if (count < 0 || __builtin_mul_overflow(static_cast<std::size_t>(count), element_size->second, &size) || !bytes.contains(position, size)) {
+    if (count < 0 || __builtin_mul_overflow(static_cast<std::size_t>(count), element_size->second, &size) ||
+        !bytes.contains(position, size)) {
       fail(name, "ends in the middle of storage " + key, "fetch the file again");
     }
     storages[key] = bytes.part(position, size);

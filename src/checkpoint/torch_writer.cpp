@@ -21,16 +21,26 @@ std::string little(Number number) {
 
 std::string storage_type(DType dtype) {
   switch (dtype) {
-    case DType::kF16: return "HalfStorage";
-    case DType::kBF16: return "BFloat16Storage";
-    case DType::kF32: return "FloatStorage";
-    case DType::kF64: return "DoubleStorage";
-    case DType::kI8: return "CharStorage";
-    case DType::kU8: return "ByteStorage";
-    case DType::kI16: return "ShortStorage";
-    case DType::kI32: return "IntStorage";
-    case DType::kI64: return "LongStorage";
-    case DType::kBool: return "BoolStorage";
+    case DType::kF16:
+      return "HalfStorage";
+    case DType::kBF16:
+      return "BFloat16Storage";
+    case DType::kF32:
+      return "FloatStorage";
+    case DType::kF64:
+      return "DoubleStorage";
+    case DType::kI8:
+      return "CharStorage";
+    case DType::kU8:
+      return "ByteStorage";
+    case DType::kI16:
+      return "ShortStorage";
+    case DType::kI32:
+      return "IntStorage";
+    case DType::kI64:
+      return "LongStorage";
+    case DType::kBool:
+      return "BoolStorage";
   }
   return "FloatStorage";
 }
@@ -100,7 +110,8 @@ class ZipWriter {
     };
     directory_ += "PK\x01\x02" + little<std::uint16_t>(20) + common(0) + std::string(8, '\0') + std::string(2, '\0') +
                   little(static_cast<std::uint32_t>(position_)) + name;
-    write("PK\x03\x04" + common(static_cast<std::uint16_t>(kFieldHead + padding)) + name + "FB" + little(padding) + std::string(padding, 'Z'));
+    write("PK\x03\x04" + common(static_cast<std::uint16_t>(kFieldHead + padding)) + name + "FB" + little(padding) +
+          std::string(padding, 'Z'));
     file_.write(data.data(), data.size());
     position_ += data.size();
     ++members_;
@@ -110,8 +121,8 @@ class ZipWriter {
     const auto start = static_cast<std::uint32_t>(position_);
     const std::string count = little(static_cast<std::uint16_t>(members_));
     write(directory_);
-    write("PK\x05\x06" + std::string(4, '\0') + count + count + little(static_cast<std::uint32_t>(directory_.size())) + little(start) +
-          std::string(2, '\0'));
+    write("PK\x05\x06" + std::string(4, '\0') + count + count + little(static_cast<std::uint32_t>(directory_.size())) +
+          little(start) + std::string(2, '\0'));
     file_.commit();
   }
 

@@ -105,7 +105,8 @@ ZipArchive::ZipArchive(std::string name, Bytes bytes) : name_(std::move(name)), 
   directory.size = bytes_.number<std::uint32_t>(end + 12);
   directory.offset = bytes_.number<std::uint32_t>(end + 16);
   if (directory.count == 0xffff || directory.size == kIn64 || directory.offset == kIn64) {
-    if (end < kLocatorSize || bytes_.number<std::uint32_t>(end - kLocatorSize) != kEnd64Locator) fail("the zip64 locator is missing");
+    if (end < kLocatorSize || bytes_.number<std::uint32_t>(end - kLocatorSize) != kEnd64Locator)
+      fail("the zip64 locator is missing");
     const auto at = bytes_.number<std::uint64_t>(end - kLocatorSize + 8);
     if (!bytes_.contains(at, kEnd64Size) || bytes_.number<std::uint32_t>(at) != kEnd64) fail("the zip64 end record is missing");
     directory.count = bytes_.number<std::uint64_t>(at + 32);
@@ -126,7 +127,8 @@ void ZipArchive::read_directory(std::size_t offset, std::size_t size, std::uint6
   std::vector<std::pair<std::size_t, std::size_t>> ranges;
   std::size_t at = 0;
   for (std::uint64_t index = 0; index < count; ++index) {
-    if (!directory.contains(at, kEntrySize) || directory.number<std::uint32_t>(at) != kDirectoryEntry) fail("a zip directory entry is damaged");
+    if (!directory.contains(at, kEntrySize) || directory.number<std::uint32_t>(at) != kDirectoryEntry)
+      fail("a zip directory entry is damaged");
     const auto flags = directory.number<std::uint16_t>(at + 8), method = directory.number<std::uint16_t>(at + 10);
     const auto crc = directory.number<std::uint32_t>(at + 16);
     std::uint64_t packed = directory.number<std::uint32_t>(at + 20), unpacked = directory.number<std::uint32_t>(at + 24);
@@ -160,7 +162,8 @@ ZipArchive::Member ZipArchive::locate(const std::string& name, std::size_t local
   if (!bytes_.contains(local_offset, kLocalSize) || bytes_.number<std::uint32_t>(local_offset) != kLocalHeader) {
     fail("member " + name + " has no header where the directory says");
   }
-  const std::size_t name_size = bytes_.number<std::uint16_t>(local_offset + 26), extra_size = bytes_.number<std::uint16_t>(local_offset + 28);
+  const std::size_t name_size = bytes_.number<std::uint16_t>(local_offset + 26),
+                    extra_size = bytes_.number<std::uint16_t>(local_offset + 28);
   const std::size_t begin = local_offset + kLocalSize + name_size + extra_size;
   if (!bytes_.contains(begin, size)) fail("member " + name + " reaches beyond the end of the file");
   if (bytes_.part(local_offset + kLocalSize, name_size).text() != name) fail("member " + name + " has another name in its header");

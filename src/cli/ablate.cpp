@@ -31,9 +31,12 @@ void run(const Arguments& arguments) {
 
 void add_ablate_command(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("ablate", "Train and compare the parts of the temporal phase (the paper's Tables 2 and 3)");
-  command->footer("Example: vepe ablate configs/ablation.toml -o runs/ablation\nGive the same command again to go on after an interrupt: finished runs are kept.");
-  command->add_option("config", arguments->config_and_settings, "Ablation (TOML), then settings key=value that replace its values")->required();
+  CLI::App* command =
+      app.add_subcommand("ablate", "Train and compare the parts of the temporal phase (the paper's Tables 2 and 3)");
+  command->footer(
+      "Example: vepe ablate configs/ablation.toml -o runs/ablation\nGive the same command again to go on after an interrupt: finished runs are kept.");
+  command->add_option("config", arguments->config_and_settings, "Ablation (TOML), then settings key=value that replace its values")
+      ->required();
   command->add_option("-o,--output", arguments->folder, "Folder of the runs; tables.md is written there")->required();
   add_common_options(*command, arguments->common);
   command->callback([arguments] { run(*arguments); });

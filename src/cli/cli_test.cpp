@@ -38,7 +38,8 @@ fs::path folder(const std::string& name) {
 
 Outcome vepe(const std::string& arguments) {
   const fs::path work = folder("streams");
-  const std::string command = std::string(VEPE_BINARY) + " " + arguments + " >" + (work / "out").string() + " 2>" + (work / "err").string();
+  const std::string command =
+      std::string(VEPE_BINARY) + " " + arguments + " >" + (work / "out").string() + " 2>" + (work / "err").string();
   Outcome outcome;
   const int status = std::system(command.c_str());
   outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -56,9 +57,11 @@ std::vector<nlohmann::json> lines_of(const fs::path& path) {
 
 // Each frame of this stretch shows seven or eight walkers, some of them small, so it runs at the size of ./demo.
 TEST(Predict, FindsAndFollowsTheWalkersOfARealVideo) {
-  if (!fs::exists(kVideo)) GTEST_SKIP() << kVideo << " is not installed (Debian's opencv-doc); ./test installs it, so CI on a fresh Debian 12 runs this";
+  if (!fs::exists(kVideo))
+    GTEST_SKIP() << kVideo << " is not installed (Debian's opencv-doc); ./test installs it, so CI on a fresh Debian 12 runs this";
   const fs::path out = folder("predict");
-  const Outcome run = vepe("predict " + kVideo + " -o " + out.string() + " --size 512 --frames 100:140 --save video,jsonl,posetrack,csv,mot --progress none");
+  const Outcome run = vepe("predict " + kVideo + " -o " + out.string() +
+                           " --size 512 --frames 100:140 --save video,jsonl,posetrack,csv,mot --progress none");
   ASSERT_EQ(run.status, 0) << run.err;
   for (const char* file : {"vtest.mp4", "vtest.jsonl", "vtest.posetrack.json", "vtest.csv", "vtest.mot.txt"}) {
     EXPECT_TRUE(fs::exists(out / file)) << file;
@@ -107,10 +110,14 @@ TEST(Predict, GivesEachBadInputOneLineAndItsStatusAndStillRunsTheRest) {
       {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --frames x", 2, "frames"},
       {"predict", 2, "source"},
       {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --temporal maybe", 2, "unknown choice maybe"},
-      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save similarity --temporal off", 2, "--save similarity"},
-      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save jsonl,similarity --similarity-frames 9:3", 2, "later one"},
-      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --similarity-frames 1:3", 2, "add similarity to --save"},
-      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save video --save-embeddings", 2, "add jsonl to --save"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save similarity --temporal off", 2,
+       "--save similarity"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save jsonl,similarity --similarity-frames 9:3", 2,
+       "later one"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --similarity-frames 1:3", 2,
+       "add similarity to --save"},
+      {"predict " + kTorture + "base_384x288_30f.mp4 -o " + out.string() + " --save video --save-embeddings", 2,
+       "add jsonl to --save"},
       {"dance", 2, "subcommand"},
       {"train " + file.string() + " -o " + out.string(), 2, "a_file"},
       {"info " + kTorture + "text_file.mp4", 4, "text_file.mp4"},
@@ -123,7 +130,8 @@ TEST(Predict, GivesEachBadInputOneLineAndItsStatusAndStillRunsTheRest) {
     EXPECT_NE(plain.err.find(c.message), std::string::npos) << plain.err;
     EXPECT_LE(std::count(plain.err.begin(), plain.err.end(), '\n'), 2) << plain.err;
   }
-  const Outcome both = vepe("predict " + kTorture + "zero_bytes.mp4 " + kTorture + "single_frame.mp4 -o " + out.string() + " --threads 1 --progress none");
+  const Outcome both = vepe("predict " + kTorture + "zero_bytes.mp4 " + kTorture + "single_frame.mp4 -o " + out.string() +
+                            " --threads 1 --progress none");
   EXPECT_EQ(both.status, 3) << both.err;
   EXPECT_EQ(lines_of(out / "single_frame.jsonl").size(), 1u);
 }
@@ -144,9 +152,11 @@ std::string poses_line(int index, const std::string& more) {
 TEST(Track, LinksSavedPosesAnewAndSaysWhatIsWrongWithBadOnes) {
   const fs::path out = folder("track");
   std::ofstream(out / "good.jsonl") << poses_line(0, "") << poses_line(1, "") << poses_line(2, "");
-  const Outcome good = vepe("track " + (out / "good.jsonl").string() + " -o " + (out / "linked").string() + " --save jsonl,mot,csv,posetrack");
+  const Outcome good =
+      vepe("track " + (out / "good.jsonl").string() + " -o " + (out / "linked").string() + " --save jsonl,mot,csv,posetrack");
   ASSERT_EQ(good.status, 0) << good.err;
-  for (const char* file : {"good.jsonl", "good.mot.txt", "good.csv", "good.posetrack.json"}) EXPECT_TRUE(fs::exists(out / "linked" / file)) << file;
+  for (const char* file : {"good.jsonl", "good.mot.txt", "good.csv", "good.posetrack.json"})
+    EXPECT_TRUE(fs::exists(out / "linked" / file)) << file;
   const auto frames = lines_of(out / "linked" / "good.jsonl");
   ASSERT_EQ(frames.size(), 3u);
   for (const auto& frame : frames) {
@@ -156,7 +166,8 @@ TEST(Track, LinksSavedPosesAnewAndSaysWhatIsWrongWithBadOnes) {
   }
 
   std::string plain = poses_line(0, "");
-  for (auto at = plain.find(", \"embedding\""); at != std::string::npos; at = plain.find(", \"embedding\"")) plain.erase(at, plain.find(']', at) + 1 - at);
+  for (auto at = plain.find(", \"embedding\""); at != std::string::npos; at = plain.find(", \"embedding\""))
+    plain.erase(at, plain.find(']', at) + 1 - at);
   std::ofstream(out / "plain.jsonl") << plain;
   const Outcome without = vepe("track " + (out / "plain.jsonl").string() + " -o " + (out / "linked").string());
   EXPECT_EQ(without.status, 0) << without.err;
@@ -192,10 +203,11 @@ TEST(Track, LinksSavedPosesAnewAndSaysWhatIsWrongWithBadOnes) {
 
 TEST(Predict, WritesCocoResultsWithTheIdsOfAnAnnotationFile) {
   const fs::path out = folder("coco");
-  std::ofstream(out / "annotations.json") << R"({"images": [{"id": 7, "file_name": "000001.jpg", "width": 384, "height": 288}], "annotations": [],
+  std::ofstream(out / "annotations.json")
+      << R"({"images": [{"id": 7, "file_name": "000001.jpg", "width": 384, "height": 288}], "annotations": [],
       "categories": [{"id": 1, "name": "person", "keypoints": ["nose"], "skeleton": []}]})";
-  const Outcome run = vepe("predict " + kTorture + "imgseq_jpg/000001.jpg -o " + out.string() + " --save coco --threads 1 --progress none --images-from " +
-                           (out / "annotations.json").string());
+  const Outcome run = vepe("predict " + kTorture + "imgseq_jpg/000001.jpg -o " + out.string() +
+                           " --save coco --threads 1 --progress none --images-from " + (out / "annotations.json").string());
   ASSERT_EQ(run.status, 0) << run.err;
   const auto results = nlohmann::json::parse(read(out / "coco_results.json"));
   ASSERT_FALSE(results.empty());
@@ -223,20 +235,24 @@ struct Training : testing::Test {
   fs::path work = folder("training");
 
   void SetUp() override {
-    const Outcome synth = vepe("synth -o " + (work / "synth").string() + " --clips 2 --frames 8 --size 160x128 --seed 3 --images --no-video --progress none");
+    const Outcome synth = vepe("synth -o " + (work / "synth").string() +
+                               " --clips 2 --frames 8 --size 160x128 --seed 3 --images --no-video --progress none");
     ASSERT_EQ(synth.status, 0) << synth.err;
-    std::ofstream(work / "model.toml") << "[model]\nchannels = 32\nheads = 4\nfeed_forward = 64\ndropout = 0.1\n"
-                                          "[input]\nmean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]\nshort_side = 0\nlong_side = 128\nmultiple = 32\n"
-                                          "[backbone]\ntype = \"movenet\"\n[neck]\ninputs = [\"p4\", \"block5\", \"block12\"]\nextra_levels = 0\ngroups = 8\n"
-                                          "[encoder]\nlayers = 0\n[proposals]\ntype = \"dense\"\nqueries = 8\n[pose_decoder]\nlayers = 2\nhead_hidden = 32\n"
-                                          "[joint_decoder]\nlayers = 1\npose_query = true\nkeypoint_scores = true\n[heatmap]\nenabled = false\n";
-    std::ofstream(work / "recipe.toml") << "model = \"" << (work / "model.toml").string() << "\"\n"
-                                        << "init = \"" VEPE_SOURCE_DIR "/models/start/movenet_multipose.safetensors\"\ninit_prefix = \"backbone.\"\nseed = 5\nema = 0.9\n"
-                                           "[optimizer]\nlr = 1e-3\n[[optimizer.group]]\nmatch = \"backbone.trunk.\"\nlr = 0.0\n"
-                                           "[schedule]\nsteps = 40\nwarmup = 5\n[loss]\nclass_loss = \"quality\"\n[loss.dense]\nenabled = true\n"
-                                        << "[[data.train]]\nannotations = \"" << (work / "synth" / "annotations_coco.json").string() << "\"\nimages = \""
-                                        << (work / "synth").string() << "\"\n"
-                                        << "[data.augment]\nlong_sides = [96, 128]\nblur = 0.3\n[data.loader]\nbatch = 2\nworkers = 2\n";
+    std::ofstream(work / "model.toml")
+        << "[model]\nchannels = 32\nheads = 4\nfeed_forward = 64\ndropout = 0.1\n"
+           "[input]\nmean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]\nshort_side = 0\nlong_side = 128\nmultiple = 32\n"
+           "[backbone]\ntype = \"movenet\"\n[neck]\ninputs = [\"p4\", \"block5\", \"block12\"]\nextra_levels = 0\ngroups = 8\n"
+           "[encoder]\nlayers = 0\n[proposals]\ntype = \"dense\"\nqueries = 8\n[pose_decoder]\nlayers = 2\nhead_hidden = 32\n"
+           "[joint_decoder]\nlayers = 1\npose_query = true\nkeypoint_scores = true\n[heatmap]\nenabled = false\n";
+    std::ofstream(work / "recipe.toml")
+        << "model = \"" << (work / "model.toml").string() << "\"\n"
+        << "init = \"" VEPE_SOURCE_DIR
+           "/models/start/movenet_multipose.safetensors\"\ninit_prefix = \"backbone.\"\nseed = 5\nema = 0.9\n"
+           "[optimizer]\nlr = 1e-3\n[[optimizer.group]]\nmatch = \"backbone.trunk.\"\nlr = 0.0\n"
+           "[schedule]\nsteps = 40\nwarmup = 5\n[loss]\nclass_loss = \"quality\"\n[loss.dense]\nenabled = true\n"
+        << "[[data.train]]\nannotations = \"" << (work / "synth" / "annotations_coco.json").string() << "\"\nimages = \""
+        << (work / "synth").string() << "\"\n"
+        << "[data.augment]\nlong_sides = [96, 128]\nblur = 0.3\n[data.loader]\nbatch = 2\nworkers = 2\n";
   }
   std::string train(const std::string& run, const std::string& more) {
     return "train " + (work / "recipe.toml").string() + " -o " + (work / run).string() + " --threads 1 --progress none " + more;
@@ -271,30 +287,37 @@ TEST_F(Training, LosesLossAndRefusesARunOfAnotherRecipe) {
   ASSERT_EQ(run.status, 0) << run.err;
   const auto values = losses("run");
   double first = 0, last = 0;
-  for (int i = 0; i < 10; ++i) first += values[static_cast<std::size_t>(i)], last += values[values.size() - 1 - static_cast<std::size_t>(i)];
+  for (int i = 0; i < 10; ++i)
+    first += values[static_cast<std::size_t>(i)], last += values[values.size() - 1 - static_cast<std::size_t>(i)];
   EXPECT_LT(last, first);
-  EXPECT_EQ(vepe(train("run", "schedule.steps=60")).status, 2);                // holds a run
-  EXPECT_EQ(vepe(train("run", "schedule.steps=80 --resume")).status, 2);       // another recipe
-  EXPECT_EQ(vepe(train("new", "schedule.stepz=80")).status, 2);                // unknown key
-  EXPECT_EQ(vepe(train("new", "optimizer.lr=fast")).status, 2);                // ill-typed
+  EXPECT_EQ(vepe(train("run", "schedule.steps=60")).status, 2);           // holds a run
+  EXPECT_EQ(vepe(train("run", "schedule.steps=80 --resume")).status, 2);  // another recipe
+  EXPECT_EQ(vepe(train("new", "schedule.stepz=80")).status, 2);           // unknown key
+  EXPECT_EQ(vepe(train("new", "optimizer.lr=fast")).status, 2);           // ill-typed
 }
 
 // The temporal stage and the ablation on the same set.
 struct TemporalTraining : Training {
   void SetUp() override {
     Training::SetUp();
-    std::ofstream(work / "temporal.toml") << read(work / "model.toml") << "[temporal]\nenabled = true\ninstance_layers = 1\nstpe_layers = 1\nstpd_layers = 1\npoints = 2\n";
-    std::ofstream(work / "stage3.toml") << "model = \"" << (work / "temporal.toml").string() << "\"\nstage = \"temporal\"\ninit = \""
-                                        << (work / "spatial" / "model.safetensors").string() << "\"\nseed = 5\nema = 0.5\ncache_clips = 6\n"
-                                           "[schedule]\nsteps = 6\nwarmup = 1\n[[data.train]]\nkind = \"posetrack\"\nannotations = \""
-                                        << (work / "synth" / "annotations_coco").string() << "\"\nimages = \"" << (work / "synth").string()
-                                        << "\"\n[data.augment]\nlong_sides = [96]\n[data.loader]\nbatch = 2\nworkers = 1\n";
-    std::ofstream(work / "ablation.toml") << "spatial = \"" << (work / "recipe.toml").string() << "\"\ntemporal = \"" << (work / "stage3.toml").string()
-                                          << "\"\nbaseline = [\"schedule.steps=4\"]\nseeds = [1, 2]\nthresholds = [0.1, 0.9]\n[heldout]\nannotations = \""
-                                          << (work / "synth" / "annotations").string() << "\"\nimages = \"" << (work / "synth").string() << "\"\nlong_side = 96\n";
+    std::ofstream(work / "temporal.toml")
+        << read(work / "model.toml")
+        << "[temporal]\nenabled = true\ninstance_layers = 1\nstpe_layers = 1\nstpd_layers = 1\npoints = 2\n";
+    std::ofstream(work / "stage3.toml")
+        << "model = \"" << (work / "temporal.toml").string() << "\"\nstage = \"temporal\"\ninit = \""
+        << (work / "spatial" / "model.safetensors").string()
+        << "\"\nseed = 5\nema = 0.5\ncache_clips = 6\n"
+           "[schedule]\nsteps = 6\nwarmup = 1\n[[data.train]]\nkind = \"posetrack\"\nannotations = \""
+        << (work / "synth" / "annotations_coco").string() << "\"\nimages = \"" << (work / "synth").string()
+        << "\"\n[data.augment]\nlong_sides = [96]\n[data.loader]\nbatch = 2\nworkers = 1\n";
+    std::ofstream(work / "ablation.toml")
+        << "spatial = \"" << (work / "recipe.toml").string() << "\"\ntemporal = \"" << (work / "stage3.toml").string()
+        << "\"\nbaseline = [\"schedule.steps=4\"]\nseeds = [1, 2]\nthresholds = [0.1, 0.9]\n[heldout]\nannotations = \""
+        << (work / "synth" / "annotations").string() << "\"\nimages = \"" << (work / "synth").string() << "\"\nlong_side = 96\n";
   }
   std::string ablate(const std::string& more) const {
-    return "ablate " + (work / "ablation.toml").string() + " -o " + (work / "ablation").string() + " --threads 1 --progress none " + more;
+    return "ablate " + (work / "ablation.toml").string() + " -o " + (work / "ablation").string() + " --threads 1 --progress none " +
+           more;
   }
 };
 
@@ -321,14 +344,18 @@ TEST_F(TemporalTraining, TheTemporalStageFollowsTheSpatialOne) {
 TEST_F(TemporalTraining, AblationFillsBothTablesGoesOnAndRepeatsNothing) {
   // An unfinished run of the first stage, as an interrupt leaves it.
   const fs::path first = work / "ablation" / "seed1" / "spatial";
-  ASSERT_EQ(vepe("train " + (work / "recipe.toml").string() + " schedule.steps=4 seed=1 -o " + first.string() + " --threads 1 --progress none --stop-after 2").status, 0);
+  ASSERT_EQ(vepe("train " + (work / "recipe.toml").string() + " schedule.steps=4 seed=1 -o " + first.string() +
+                 " --threads 1 --progress none --stop-after 2")
+                .status,
+            0);
   EXPECT_EQ(vepe(ablate("")).status, 2);  // the recipe says 40 steps: another run than this
   std::string recipe = read(work / "recipe.toml");
   recipe.replace(recipe.find("steps = 40"), 10, "steps = 4");
   std::ofstream(work / "recipe.toml") << recipe;
   const Outcome run = vepe(ablate(""));
   ASSERT_EQ(run.status, 0) << run.err;
-  for (const char* part : {"| baseline", "| a (+ STPE) | x |  |  |  |", "| d (+ STPD) | x | x | x | x |", "seeds 1, 2", "| d | embedding |", "| threshold | 0.1 | 0.9 |"}) {
+  for (const char* part : {"| baseline", "| a (+ STPE) | x |  |  |  |", "| d (+ STPD) | x | x | x | x |", "seeds 1, 2",
+                           "| d | embedding |", "| threshold | 0.1 | 0.9 |"}) {
     EXPECT_NE(run.out.find(part), std::string::npos) << part << "\n" << run.out;
   }
   EXPECT_EQ(run.out, read(work / "ablation" / "tables.md"));

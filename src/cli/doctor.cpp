@@ -35,18 +35,21 @@ void print_threads() {
   for (int i = 0; i < 10; ++i) torch::mm(a, b);
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count();
   const double used = (cpu_seconds() - cpu) / wall_s;
-  std::cout << fmt::format("threads      {} of {} cores; a product used {:.1f} (CPU over wall time), {:.0f} GF/s\n", at::get_num_threads(),
-                           std::thread::hardware_concurrency(), used, 10 * 2.0 * 1024 * 1024 * 1024 / wall_s / 1e9);
+  std::cout << fmt::format("threads      {} of {} cores; a product used {:.1f} (CPU over wall time), {:.0f} GF/s\n",
+                           at::get_num_threads(), std::thread::hardware_concurrency(), used,
+                           10 * 2.0 * 1024 * 1024 * 1024 / wall_s / 1e9);
 }
 
 // The attention kernel in fp32 against its plain form in double.
 bool kernel_is_right() {
   torch::manual_seed(1);
   const ops::LevelShapes shapes = {{7, 9}, {4, 5}};
-  const torch::Tensor value = torch::randn({2, 83, 4, 8}, torch::kDouble), locations = torch::rand({2, 11, 4, 2, 3, 2}, torch::kDouble) * 1.4 - 0.2;
+  const torch::Tensor value = torch::randn({2, 83, 4, 8}, torch::kDouble),
+                      locations = torch::rand({2, 11, 4, 2, 3, 2}, torch::kDouble) * 1.4 - 0.2;
   const torch::Tensor weights = torch::rand({2, 11, 4, 2, 3}, torch::kDouble);
   const torch::Tensor plain = ops::deform_attn(value, shapes, locations, weights);
-  const torch::Tensor fast = ops::deform_attn(value.to(torch::kFloat), shapes, locations.to(torch::kFloat), weights.to(torch::kFloat));
+  const torch::Tensor fast =
+      ops::deform_attn(value.to(torch::kFloat), shapes, locations.to(torch::kFloat), weights.to(torch::kFloat));
   return (plain - fast.to(torch::kDouble)).abs().max().item<double>() < 1e-4;
 }
 
@@ -54,7 +57,8 @@ bool kernel_is_right() {
 bool bfloat16_is_right() {
   torch::manual_seed(2);
   const torch::Tensor x = torch::randn({1, 16, 20, 20}), w = torch::randn({8, 16, 3, 3}) / 12;
-  const torch::Tensor exact = torch::conv2d(x, w), rounded = torch::conv2d(x.to(torch::kBFloat16), w.to(torch::kBFloat16)).to(torch::kFloat);
+  const torch::Tensor exact = torch::conv2d(x, w),
+                      rounded = torch::conv2d(x.to(torch::kBFloat16), w.to(torch::kBFloat16)).to(torch::kFloat);
   return (exact - rounded).abs().max().item<double>() < 0.1;
 }
 
@@ -71,7 +75,9 @@ void run(const CommonOptions& common) {
   std::cout << "processor   " << (features.empty() ? " no AVX2: everything works, slowly" : features) << "\n";
   std::istringstream lines(torch::show_config());
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("BLAS_INFO") == std::string::npos && line.find("oneDNN") == std::string::npos && line.find("MKL-DNN") == std::string::npos) continue;
+    if (line.find("BLAS_INFO") == std::string::npos && line.find("oneDNN") == std::string::npos &&
+        line.find("MKL-DNN") == std::string::npos)
+      continue;
     std::cout << "library      " << line.substr(line.find_first_not_of(" -"), 110) << "\n";
   }
   print_threads();

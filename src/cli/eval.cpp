@@ -36,7 +36,8 @@ void add_common(CLI::App* command, Arguments& a) {
   command->add_option("--min", a.minimums, "Exit with 1 unless METRIC=VALUE is reached, e.g. ap.Total=80 (repeatable)");
   command->add_option("--html", a.html, "Write a report, one self-contained page");
   command->add_flag("--lenient", a.lenient, "Leave out what cannot be used and list it");
-  command->add_flag("--strict-definition", a.strict_definition, "Textbook values where the official kit deviates (docs/metrics.md)");
+  command->add_flag("--strict-definition", a.strict_definition,
+                    "Textbook values where the official kit deviates (docs/metrics.md)");
   command->add_option("--threads", a.threads, "Threads, 0 = all")->capture_default_str()->check(CLI::NonNegativeNumber);
 }
 
@@ -45,13 +46,14 @@ void check(const Arguments& a) {
   eval::table_style(a.table);
   for (const auto& minimum : a.minimums) {
     if (minimum.find('=') == std::string::npos) {
-      throw Error(ErrorCode::kUsage, "--min " + minimum, "has no `=`", "write a metric and its least value, as in --min ap.Total=80");
+      throw Error(ErrorCode::kUsage, "--min " + minimum, "has no `=`",
+                  "write a metric and its least value, as in --min ap.Total=80");
     }
   }
 }
 
-void publish(const Arguments& a, const nlohmann::ordered_json& json, const std::vector<eval::Table>& tables, const std::string& html,
-             const std::vector<formats::Skipped>& skipped) {
+void publish(const Arguments& a, const nlohmann::ordered_json& json, const std::vector<eval::Table>& tables,
+             const std::string& html, const std::vector<formats::Skipped>& skipped) {
   const eval::TableStyle style = eval::table_style(a.table);
   bool first = true;
   for (const auto& table : tables) {
@@ -76,7 +78,8 @@ void run_coco(const Arguments& a) {
   eval::OksCurves curves;
   const eval::CocoOptions options{a.max_detections, a.threads, a.resamples, a.seed, a.strict_definition, a.lenient, &skipped};
   const eval::CocoReport report = eval::evaluate_coco(a.gt, a.predictions, options, &curves);
-  publish(a, eval::metrics_json(report), eval::metrics_tables(report), a.html.empty() ? "" : eval::report_html(report, curves), skipped);
+  publish(a, eval::metrics_json(report), eval::metrics_tables(report), a.html.empty() ? "" : eval::report_html(report, curves),
+          skipped);
 }
 
 void run_posetrack(const Arguments& a) {
@@ -86,12 +89,17 @@ void run_posetrack(const Arguments& a) {
   options.ap = options.mota = options.hota = false;
   std::stringstream words(a.metrics);
   for (std::string word; std::getline(words, word, ',');) {
-    if (word == "ap") options.ap = true;
-    else if (word == "mota") options.mota = true;
-    else if (word == "hota") options.hota = true;
-    else throw Error(ErrorCode::kUsage, "--metrics " + a.metrics, "unknown metric " + word, "use ap, mota and hota, with commas");
+    if (word == "ap")
+      options.ap = true;
+    else if (word == "mota")
+      options.mota = true;
+    else if (word == "hota")
+      options.hota = true;
+    else
+      throw Error(ErrorCode::kUsage, "--metrics " + a.metrics, "unknown metric " + word, "use ap, mota and hota, with commas");
   }
-  if (!options.ap && !options.mota && !options.hota) throw Error(ErrorCode::kUsage, "--metrics", "names no metric", "use ap, mota and hota, with commas");
+  if (!options.ap && !options.mota && !options.hota)
+    throw Error(ErrorCode::kUsage, "--metrics", "names no metric", "use ap, mota and hota, with commas");
   options.strict_definition = a.strict_definition;
   options.lenient = a.lenient;
   options.threads = a.threads;
@@ -105,7 +113,8 @@ void run_mot(const Arguments& a) {
   check(a);
   std::vector<formats::Skipped> skipped;
   const eval::MotReport report = eval::evaluate_mot(a.gt, a.predictions, {a.min_iou, a.threads, a.lenient, &skipped});
-  publish(a, eval::metrics_json(report), eval::metrics_tables(report, a.per_sequence), a.html.empty() ? "" : eval::report_html(report), skipped);
+  publish(a, eval::metrics_json(report), eval::metrics_tables(report, a.per_sequence),
+          a.html.empty() ? "" : eval::report_html(report), skipped);
 }
 
 }  // namespace
@@ -122,8 +131,12 @@ void add_eval_command(CLI::App& app) {
 
   CLI::App* coco = command->add_subcommand("coco", "Keypoint AP and AR by object keypoint similarity");
   add_common(coco, *arguments);
-  coco->add_option("--max-detections", arguments->max_detections, "Detections an image that count")->capture_default_str()->check(CLI::PositiveNumber);
-  coco->add_option("--bootstrap", arguments->resamples, "Resamples of images for 95 % intervals, 0 = none")->capture_default_str()->check(CLI::NonNegativeNumber);
+  coco->add_option("--max-detections", arguments->max_detections, "Detections an image that count")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  coco->add_option("--bootstrap", arguments->resamples, "Resamples of images for 95 % intervals, 0 = none")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   coco->add_option("--seed", arguments->seed, "Seed of the bootstrap")->capture_default_str();
   coco->callback([arguments] { run_coco(*arguments); });
 
@@ -137,7 +150,8 @@ void add_eval_command(CLI::App& app) {
 
   CLI::App* mot = command->add_subcommand("mot", "CLEAR-MOT, IDF1 and HOTA of boxes in MOTChallenge text files");
   add_common(mot, *arguments);
-  mot->add_option("--min-iou", arguments->min_iou, "Intersection over union from which a box counts as found")->capture_default_str();
+  mot->add_option("--min-iou", arguments->min_iou, "Intersection over union from which a box counts as found")
+      ->capture_default_str();
   mot->add_flag("--per-sequence", arguments->per_sequence, "Also a table row for each sequence");
   mot->callback([arguments] { run_mot(*arguments); });
 }

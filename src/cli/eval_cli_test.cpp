@@ -99,13 +99,16 @@ TEST_F(Eval, PoseTrackWritesTheNumbersOfTheKit) {
   const json ap = json::parse(read(kMetrics + "posetrack21_synth/expected/ap.json"));
   ASSERT_EQ(m["sequences"].size(), 4u);
   for (const auto& [name, sequence] : m["sequences"].items()) {
-    for (const auto& [group, value] : ap[name + ".json"]["map"].items()) expect_near(sequence["ap"][group], value, name + " " + group);
+    for (const auto& [group, value] : ap[name + ".json"]["map"].items())
+      expect_near(sequence["ap"][group], value, name + " " + group);
   }
   const json& total = m["total"];
   for (const char* key : {"ap", "mota", "motp", "precision", "recall", "ap_precision", "ap_recall"}) {
-    for (const char* group : {"Head", "Shou", "Elb", "Wri", "Hip", "Knee", "Ankl", "Total"}) EXPECT_TRUE(total[key].contains(group)) << key << " " << group;
+    for (const char* group : {"Head", "Shou", "Elb", "Wri", "Hip", "Knee", "Ankl", "Total"})
+      EXPECT_TRUE(total[key].contains(group)) << key << " " << group;
   }
-  for (const char* field : {"HOTA", "DetA", "AssA", "LocA", "DetRe", "DetPr", "AssRe", "AssPr", "FragA", "RHOTA", "FA-HOTA", "FA-RHOTA", "HOTA(0)", "HOTA_TP"}) {
+  for (const char* field : {"HOTA", "DetA", "AssA", "LocA", "DetRe", "DetPr", "AssRe", "AssPr", "FragA", "RHOTA", "FA-HOTA",
+                            "FA-RHOTA", "HOTA(0)", "HOTA_TP"}) {
     EXPECT_TRUE(total["hota"].contains(field)) << field;
   }
   EXPECT_EQ(total["joints"]["names"].size(), 16u);  // 15 joints, then the total

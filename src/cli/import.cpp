@@ -35,8 +35,9 @@ void print_list(const char* title, const std::vector<std::string>& names) {
 
 void print_report(const std::string& file, const checkpoint::ImportReport& report, const model::ModelConfig& config) {
   fmt::print("{}: {}{}\n", file, report.family, report.root.empty() ? "" : ", entry " + report.root);
-  fmt::print("model: {}, {} ({}) keypoints, {} queries, {} + {} + {} layers, {} channels\n", config.backbone.type, config.keypoint_count,
-             config.keypoints, config.proposals.queries, config.encoder.layers, config.pose_decoder.layers, config.joint_decoder.layers, config.channels);
+  fmt::print("model: {}, {} ({}) keypoints, {} queries, {} + {} + {} layers, {} channels\n", config.backbone.type,
+             config.keypoint_count, config.keypoints, config.proposals.queries, config.encoder.layers, config.pose_decoder.layers,
+             config.joint_decoder.layers, config.channels);
   std::map<std::string, std::pair<int, int>> parts;
   for (const auto& tensor : report.mapped) ++parts[part_of(tensor.ours)].first;
   for (const auto& name : report.initialised) ++parts[part_of(name)].second;
@@ -60,7 +61,8 @@ void run(const Arguments& arguments) {
   const std::string source = std::filesystem::path(arguments.checkpoint).filename().string();
   std::string note = fmt::format("imported from {}: {}", source, imported.report.family);
   for (const std::string& cut : imported.report.cuts) note += "; " + cut;
-  if (!imported.report.initialised.empty()) note += fmt::format("; {} tensors initialised, train before use", imported.report.initialised.size());
+  if (!imported.report.initialised.empty())
+    note += fmt::format("; {} tensors initialised, train before use", imported.report.initialised.size());
   model::save_model(arguments.out, *imported.model, nullptr, {{"provenance", note}}, /*half=*/false);
   fmt::print("wrote {}\n", arguments.out);
 }
@@ -70,13 +72,18 @@ void run(const Arguments& arguments) {
 void add_import_command(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("import", "make a model from a public PyTorch checkpoint (PETR, ResNet, HRNet, Swin)");
-  command->add_option("checkpoint", arguments->checkpoint, "a .pth file that torch.save wrote; nothing in it is executed")->required();
+  command->add_option("checkpoint", arguments->checkpoint, "a .pth file that torch.save wrote; nothing in it is executed")
+      ->required();
   command->add_option("-o,--output", arguments->out, "model file to write (.safetensors)");
-  command->add_option("--joints", arguments->options.keypoints, "keypoints of the new model: 15 (PoseTrack) or 17 (COCO); as the checkpoint if left out")
+  command
+      ->add_option("--joints", arguments->options.keypoints,
+                   "keypoints of the new model: 15 (PoseTrack) or 17 (COCO); as the checkpoint if left out")
       ->check(CLI::IsMember({15, 17}));
   command->add_option("--queries", arguments->options.queries, "keep the first N queries")->check(CLI::Range(1, 5000));
-  command->add_option("--entry", arguments->options.entry, "entry of the file to read, e.g. ema_state_dict; the usual one if left out");
-  command->add_flag("--strict", arguments->options.strict, "refuse tensors without a place and tensors of the model without a source");
+  command->add_option("--entry", arguments->options.entry,
+                      "entry of the file to read, e.g. ema_state_dict; the usual one if left out");
+  command->add_flag("--strict", arguments->options.strict,
+                    "refuse tensors without a place and tensors of the model without a source");
   command->add_flag("--dry-run", arguments->dry_run, "print the table, write nothing");
   command->footer("example: vepe import petr_r50_16x2_100e_coco.pth -o petr.safetensors --joints 15 --queries 100");
   command->callback([arguments] { run(*arguments); });

@@ -30,11 +30,12 @@ void add_parameters(const torch::nn::Module& module, std::map<std::string, std::
 void print_temporal(model::Vepe& temporal, const model::SpatialOutput& output, const model::Detections& detections) {
   const model::TemporalConfig& config = temporal.config();
   std::string parts;
-  for (const auto& [on, name] : {std::pair(config.stpe, "STPE"), std::pair(config.icm, "instance queries"), std::pair(config.stdme, "STDME"), std::pair(config.stpd, "STPD")}) {
+  for (const auto& [on, name] : {std::pair(config.stpe, "STPE"), std::pair(config.icm, "instance queries"),
+                                 std::pair(config.stdme, "STDME"), std::pair(config.stpd, "STPD")}) {
     if (on) parts += (parts.empty() ? "" : ", ") + std::string(name);
   }
-  std::cout << fmt::format("\ntemporal phase: {} frames, {} window, {}; poses come {} frame(s) late\n", config.frames, config.window, parts.empty() ? "all parts off" : parts,
-                           config.frames - 1 - config.key_position());
+  std::cout << fmt::format("\ntemporal phase: {} frames, {} window, {}; poses come {} frame(s) late\n", config.frames,
+                           config.window, parts.empty() ? "all parts off" : parts, config.frames - 1 - config.key_position());
   const ops::MultiplyAddCounter counter;
   model::FrameFeatures frame = temporal.features(output, detections.query_index, detections.keypoints).front();
   frame.score_logit = torch::full_like(frame.score_logit, -20);
@@ -58,14 +59,17 @@ void run(const Arguments& arguments) {
   for (const auto& [name, count] : parameters) std::cout << fmt::format("  {:<16} {:>8}\n", name, count);
 
   const int width = arguments.width > 0 ? arguments.width : config.input.long_side;
-  const int height = arguments.height > 0 ? arguments.height : (config.input.short_side > 0 ? config.input.short_side : width * 3 / 4);
+  const int height =
+      arguments.height > 0 ? arguments.height : (config.input.short_side > 0 ? config.input.short_side : width * 3 / 4);
   const int multiple = std::max(1, config.input.multiple);
   const std::int64_t W = (width + multiple - 1) / multiple * multiple, H = (height + multiple - 1) / multiple * multiple;
   torch::NoGradGuard no_grad;
   const ops::MultiplyAddCounter counter;
-  const auto output = loaded.model->forward(torch::zeros({1, 3, H, W}), torch::tensor({{static_cast<float>(H), static_cast<float>(W)}}));
+  const auto output =
+      loaded.model->forward(torch::zeros({1, 3, H, W}), torch::tensor({{static_cast<float>(H), static_cast<float>(W)}}));
   const model::Detections detections = loaded.model->detect(output, 20);
-  std::cout << fmt::format("\nmultiply-adds at {}x{}: {:.2f} G (convolutions and matrix products)\n", W, H, static_cast<double>(counter.count()) / 1e9);
+  std::cout << fmt::format("\nmultiply-adds at {}x{}: {:.2f} G (convolutions and matrix products)\n", W, H,
+                           static_cast<double>(counter.count()) / 1e9);
   if (loaded.temporal) print_temporal(*loaded.temporal, output, detections);
 
   const formats::JointSet* joints = formats::find_joint_set(config.keypoints);
@@ -87,7 +91,8 @@ void add_info_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("info", "Say what a model file holds");
   command->footer("Example: vepe info models/vepe-tiny.safetensors --width 512 --height 384");
   command->add_option("model", arguments->model, "Model file (default: the shipped vepe-tiny)");
-  command->add_option("--width", arguments->width, "Width of the input for the count of multiply-adds")->check(CLI::Range(32, 8192));
+  command->add_option("--width", arguments->width, "Width of the input for the count of multiply-adds")
+      ->check(CLI::Range(32, 8192));
   command->add_option("--height", arguments->height, "Height of the input")->check(CLI::Range(32, 8192));
   command->callback([arguments] { run(*arguments); });
 }

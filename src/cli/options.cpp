@@ -20,7 +20,8 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
 void apply_common_options(const CommonOptions& options) {
   set_log_level(options.quiet ? "warning" : options.log_level);
   if (options.device != "cpu") {
-    throw Error(ErrorCode::kDevice, "--device", "this LibTorch has no device " + options.device, "use --device cpu, or build against a LibTorch with CUDA");
+    throw Error(ErrorCode::kDevice, "--device", "this LibTorch has no device " + options.device,
+                "use --device cpu, or build against a LibTorch with CUDA");
   }
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   at::set_num_threads(options.threads > 0 ? options.threads : cores);

@@ -9,11 +9,11 @@ namespace vepe::cli {
 
 // Options that mean the same in every command. Each command keeps one of these alive as long as its CLI::App.
 struct CommonOptions {
-  int threads = 0;                  // 0: all cores
+  int threads = 0;  // 0: all cores
   std::string device = "cpu";
   std::string progress = "auto";
   std::string log_level = "info";
-  bool quiet = false;               // no progress, warnings and errors only
+  bool quiet = false;  // no progress, warnings and errors only
 };
 
 // --threads, --device, --progress, --log-level, --quiet

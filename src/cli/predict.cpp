@@ -53,7 +53,8 @@ Save parse_save(const std::string& text) {
     } else if (const auto found = kFormats.find(item); found != kFormats.end()) {
       save.formats.push_back(found->second);
     } else {
-      throw Error(ErrorCode::kUsage, "--save", "unknown output " + item, "use a list of video, jsonl, posetrack, coco, csv, mot, similarity");
+      throw Error(ErrorCode::kUsage, "--save", "unknown output " + item,
+                  "use a list of video, jsonl, posetrack, coco, csv, mot, similarity");
     }
   }
   return save;
@@ -63,13 +64,17 @@ Save parse_save(const std::string& text) {
 std::optional<std::pair<std::int64_t, std::int64_t>> parse_frame_pair(const std::string& text) {
   if (text.empty()) return std::nullopt;
   const auto number = [&](const std::string& part) {
-    const bool digits = !part.empty() && part.size() <= 12 && std::all_of(part.begin(), part.end(), [](unsigned char c) { return std::isdigit(c); });
-    if (!digits) throw Error(ErrorCode::kUsage, "--similarity-frames", "cannot read " + text, "write A:B, two frame numbers from 0");
+    const bool digits = !part.empty() && part.size() <= 12 &&
+                        std::all_of(part.begin(), part.end(), [](unsigned char c) { return std::isdigit(c); });
+    if (!digits)
+      throw Error(ErrorCode::kUsage, "--similarity-frames", "cannot read " + text, "write A:B, two frame numbers from 0");
     return std::stoll(part);
   };
   const auto colon = text.find(':');
-  const std::pair<std::int64_t, std::int64_t> frames{number(text.substr(0, colon)), number(colon == std::string::npos ? "" : text.substr(colon + 1))};
-  if (frames.first >= frames.second) throw Error(ErrorCode::kUsage, "--similarity-frames", "the second frame must be a later one", "write A:B with A < B");
+  const std::pair<std::int64_t, std::int64_t> frames{number(text.substr(0, colon)),
+                                                     number(colon == std::string::npos ? "" : text.substr(colon + 1))};
+  if (frames.first >= frames.second)
+    throw Error(ErrorCode::kUsage, "--similarity-frames", "the second frame must be a later one", "write A:B with A < B");
   return frames;
 }
 
@@ -88,7 +93,8 @@ std::optional<std::int64_t> id_of(const std::filesystem::path& picture, const st
   if (const auto found = ids.find(picture.filename().string()); found != ids.end()) return found->second;
   if (!ids.empty()) return std::nullopt;
   const std::string stem = picture.stem().string();
-  if (stem.empty() || stem.size() > 18 || !std::all_of(stem.begin(), stem.end(), [](unsigned char c) { return std::isdigit(c); })) return std::nullopt;
+  if (stem.empty() || stem.size() > 18 || !std::all_of(stem.begin(), stem.end(), [](unsigned char c) { return std::isdigit(c); }))
+    return std::nullopt;
   return std::stoll(stem);
 }
 
@@ -133,11 +139,14 @@ class Predict {
     options_.temporal_pictures = engine_options.temporal == infer::TemporalUse::kOn;
     engine_options.max_people = arguments_.max_people;
     // Tracks may go on below the threshold; COCO's AP wants the tail as well.
-    engine_options.threshold = save_.coco_results ? 0.0 : infer::kKeepShare * arguments_.threshold.value_or(infer::kDefaultVideoThreshold);
+    engine_options.threshold =
+        save_.coco_results ? 0.0 : infer::kKeepShare * arguments_.threshold.value_or(infer::kDefaultVideoThreshold);
     infer::Engine engine(engine_options);
     if ((save_.similarity || arguments_.save_embeddings) && !engine.has_embeddings()) {
       throw Error(ErrorCode::kUsage, save_.similarity ? "--save similarity" : "--save-embeddings",
-                  engine_options.model.string() + (engine_options.temporal == infer::TemporalUse::kOff ? " is used without its instance queries" : " has no instance queries"),
+                  engine_options.model.string() + (engine_options.temporal == infer::TemporalUse::kOff
+                                                       ? " is used without its instance queries"
+                                                       : " has no instance queries"),
                   "use a model with a temporal phase and icm = true, and not --temporal off");
     }
 
@@ -167,7 +176,8 @@ class Predict {
   }
 
   double threshold(const video::Source& source) const {
-    return arguments_.threshold.value_or(source.kind == video::SourceKind::kPicture ? infer::kDefaultThreshold : infer::kDefaultVideoThreshold);
+    return arguments_.threshold.value_or(source.kind == video::SourceKind::kPicture ? infer::kDefaultThreshold
+                                                                                    : infer::kDefaultVideoThreshold);
   }
 
   void run(infer::Engine& engine, const video::Source& source) {
@@ -187,13 +197,15 @@ class Predict {
     ids_ = image_ids(arguments_.images_from);
     formats::WriterOptions writing;
     writing.joint_names = formats::find_joint_set(engine.joint_set())->names;
-    coco_ = formats::open_writer(formats::Format::kCocoResults, std::filesystem::path(arguments_.output) / "coco_results.json", writing);
+    coco_ = formats::open_writer(formats::Format::kCocoResults, std::filesystem::path(arguments_.output) / "coco_results.json",
+                                 writing);
   }
 
   void picture_to_coco(infer::Engine& engine, const video::Source& source) {
     const auto id = id_of(source.pictures.front(), ids_);
     if (!id) {
-      throw Error(ErrorCode::kInput, source.name, "has no image id", "name its annotation file with --images-from, or give it a number as its name");
+      throw Error(ErrorCode::kInput, source.name, "has no image id",
+                  "name its annotation file with --images-from, or give it a number as its name");
     }
     video::Image image = video::read_image(source.pictures.front());
     infer::Stream stream(engine, options_.temporal_pictures);
@@ -230,20 +242,31 @@ void add_predict_command(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("predict", "Find people's poses and tracks in pictures and videos");
   command->footer("Example: vepe predict clip.mp4 -o out --save video,jsonl,mot");
-  command->add_option("source", arguments->sources, "Picture, video, folder, glob, @list.txt, - (pipe), camera or rtsp:// address")->required();
+  command->add_option("source", arguments->sources, "Picture, video, folder, glob, @list.txt, - (pipe), camera or rtsp:// address")
+      ->required();
   command->add_option("-o,--output", arguments->output, "Folder for the results");
   command->add_option("-m,--model", arguments->model, "Model file (default: the shipped vepe-tiny)");
-  command->add_option("--size", arguments->size, "Long side of the network input in pixels (0: as the model says)")->check(CLI::Range(0, 8192));
-  command->add_option("--save", arguments->save, "List of video, jsonl, posetrack, coco, csv, mot, similarity (who looks like whom in two frames)");
+  command->add_option("--size", arguments->size, "Long side of the network input in pixels (0: as the model says)")
+      ->check(CLI::Range(0, 8192));
+  command->add_option("--save", arguments->save,
+                      "List of video, jsonl, posetrack, coco, csv, mot, similarity (who looks like whom in two frames)");
   command->add_option("--frames", arguments->frames, "Frames A:B:S, counted from 0");
-  command->add_option("--threshold", arguments->threshold, fmt::format("Poses with a lower score are left out ({} for pictures, {} in video)", infer::kDefaultThreshold, infer::kDefaultVideoThreshold))->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--threshold", arguments->threshold,
+                   fmt::format("Poses with a lower score are left out ({} for pictures, {} in video)", infer::kDefaultThreshold,
+                               infer::kDefaultVideoThreshold))
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--max-people", arguments->max_people, "People in a frame at most")->check(CLI::Range(1, 5000));
   command->add_option("--images-from", arguments->images_from, "COCO annotations that give the pictures' ids, for --save coco");
-  command->add_option("--precision", arguments->precision, "auto (bf16 for video where the processor has it, else fp32), fp32 or bf16");
-  command->add_option("--temporal", arguments->temporal, "Temporal phase: auto (where the model has one; single pictures without), on or off");
-  command->add_option("--alpha", arguments->alpha, "Share of the look, against motion, in linking people to tracks")->check(CLI::Range(0.0, 1.0));
+  command->add_option("--precision", arguments->precision,
+                      "auto (bf16 for video where the processor has it, else fp32), fp32 or bf16");
+  command->add_option("--temporal", arguments->temporal,
+                      "Temporal phase: auto (where the model has one; single pictures without), on or off");
+  command->add_option("--alpha", arguments->alpha, "Share of the look, against motion, in linking people to tracks")
+      ->check(CLI::Range(0.0, 1.0));
   command->add_flag("--save-embeddings", arguments->save_embeddings, "Add each person's instance embedding to the JSON Lines");
-  command->add_option("--similarity-frames", arguments->similarity_frames, "The two frames A:B of --save similarity (default: the first two that suit)");
+  command->add_option("--similarity-frames", arguments->similarity_frames,
+                      "The two frames A:B of --save similarity (default: the first two that suit)");
   add_common_options(*command, arguments->common);
   command->callback([arguments] {
     apply_common_options(arguments->common);

@@ -59,7 +59,8 @@ void run(Arguments a) {
   const auto reports = synth::write_dataset(a.dataset, [&] { progress.update(++done); });
   progress.finish();
   for (const auto& report : reports) {
-    std::cout << fmt::format("{} frames {} persons {} annotations {:016x}\n", report.name, report.frames, report.persons, report.annotation_hash);
+    std::cout << fmt::format("{} frames {} persons {} annotations {:016x}\n", report.name, report.frames, report.persons,
+                             report.annotation_hash);
   }
 }
 
@@ -73,7 +74,8 @@ void add_synth_command(CLI::App& app) {
   command->add_option("--frames", a->dataset.scene.frames, "Frames of each video")->capture_default_str();
   command->add_option("--size", a->size, "Width and height in pixels, as WxH")->capture_default_str();
   command->add_option("--fps", a->dataset.scene.fps, "Frames a second")->capture_default_str();
-  command->add_option("--seed", a->dataset.seed, "The same seed gives the same clips at any number of threads")->capture_default_str();
+  command->add_option("--seed", a->dataset.seed, "The same seed gives the same clips at any number of threads")
+      ->capture_default_str();
   command->add_option("--people", a->people, "Least and most people in a video, as LOW:HIGH")->capture_default_str();
   command->add_flag("--blur", a->dataset.scene.blur, "Motion blur and defocus");
   command->add_flag("--focus-loss", a->dataset.scene.focus_loss, "One frame in three is out of focus");

@@ -31,7 +31,8 @@ std::vector<formats::Format> parse_save(const std::string& text) {
   std::stringstream items(text);
   for (std::string item; std::getline(items, item, ',');) {
     const auto found = kFormats.find(item);
-    if (found == kFormats.end()) throw Error(ErrorCode::kUsage, "--save", "unknown output " + item, "use a list of jsonl, posetrack, csv, mot");
+    if (found == kFormats.end())
+      throw Error(ErrorCode::kUsage, "--save", "unknown output " + item, "use a list of jsonl, posetrack, csv, mot");
     save.push_back(found->second);
   }
   return save;
@@ -52,7 +53,8 @@ void run(const Arguments& arguments) {
   if (report.people > 0 && report.embeddings == 0) {
     spdlog::warn("{}: no embeddings, so motion and pose alone decide (predict --save-embeddings writes them)", arguments.poses);
   } else if (report.embeddings < report.people) {
-    spdlog::warn("{}: {} of {} people have no embedding; motion and pose alone decide for them", arguments.poses, report.people - report.embeddings, report.people);
+    spdlog::warn("{}: {} of {} people have no embedding; motion and pose alone decide for them", arguments.poses,
+                 report.people - report.embeddings, report.people);
   }
 
   make_output_folder(arguments.output);
@@ -80,12 +82,18 @@ void add_track_command(CLI::App& app) {
   infer::TrackerOptions& tracking = arguments->tracking;
   CLI::App* command = app.add_subcommand("track", "Link saved poses to tracks anew");
   command->footer("Example: vepe track out/clip.jsonl -o linked --alpha 0.7 --save jsonl,mot");
-  command->add_option("poses", arguments->poses, "JSON Lines of predict; with --save-embeddings the look of people counts")->required();
+  command->add_option("poses", arguments->poses, "JSON Lines of predict; with --save-embeddings the look of people counts")
+      ->required();
   command->add_option("-o,--output", arguments->output, "Folder for the results");
   command->add_option("--save", arguments->save, "List of jsonl, posetrack, csv, mot");
-  command->add_option("--alpha", tracking.alpha, "Share of the look, against motion, in linking people to tracks")->check(CLI::Range(0.0, 1.0));
-  command->add_option("--threshold", tracking.start_threshold, "Poses with a lower score start no track; those of half of it continue one")->check(CLI::Range(0.0, 1.0));
-  command->add_option("--max-missed", tracking.max_missed, "Frames that a track outlives without a pose")->check(CLI::Range(0, 100000));
+  command->add_option("--alpha", tracking.alpha, "Share of the look, against motion, in linking people to tracks")
+      ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--threshold", tracking.start_threshold,
+                   "Poses with a lower score start no track; those of half of it continue one")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--max-missed", tracking.max_missed, "Frames that a track outlives without a pose")
+      ->check(CLI::Range(0, 100000));
   command->add_flag("-q,--quiet", arguments->quiet, "Warnings and errors only");
   command->callback([arguments] {
     arguments->tracking.keep_threshold = infer::kKeepShare * arguments->tracking.start_threshold;

@@ -28,7 +28,8 @@ void run(const Arguments& arguments) {
     std::cout << picture.string() << "\n";
     return;
   }
-  if (arguments.recipe_and_settings.empty()) throw Error(ErrorCode::kUsage, "train", "no recipe given", "name a recipe, e.g. configs/train-vepe-tiny.toml");
+  if (arguments.recipe_and_settings.empty())
+    throw Error(ErrorCode::kUsage, "train", "no recipe given", "name a recipe, e.g. configs/train-vepe-tiny.toml");
   if (arguments.run.empty()) throw Error(ErrorCode::kUsage, "train", "no folder for the run given", "pass -o RUN");
   const std::vector<std::string> settings(arguments.recipe_and_settings.begin() + 1, arguments.recipe_and_settings.end());
   const train::Recipe recipe = train::load_recipe(arguments.recipe_and_settings.front(), settings);
@@ -52,7 +53,8 @@ void add_train_command(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("train", "Train a model from a recipe");
   command->footer("Example: vepe train configs/train-vepe-tiny.toml schedule.steps=2000 -o runs/tiny");
-  command->add_option("recipe", arguments->recipe_and_settings, "Recipe (TOML), then settings section.key=value that replace its values");
+  command->add_option("recipe", arguments->recipe_and_settings,
+                      "Recipe (TOML), then settings section.key=value that replace its values");
   command->add_option("-o,--output", arguments->run, "Folder of the run");
   command->add_flag("--resume", arguments->resume, "Go on from the run's checkpoint");
   command->add_option("--stop-after", arguments->stop_after, "Stop and save after this many optimiser steps");

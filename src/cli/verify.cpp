@@ -26,7 +26,8 @@ torch::Tensor real_sizes(const SafetensorsFile& file, const torch::Tensor& image
     float height = static_cast<float>(image.size(2)), width = static_cast<float>(image.size(3));
     const auto entry = file.metadata().find("img_shape" + std::to_string(b));
     if (entry != file.metadata().end() && std::sscanf(entry->second.c_str(), "%f,%f", &height, &width) != 2) {
-      throw Error(ErrorCode::kInput, file.name() + ": __metadata__." + entry->first, "is not \"height,width\"", "write for example 112,144");
+      throw Error(ErrorCode::kInput, file.name() + ": __metadata__." + entry->first, "is not \"height,width\"",
+                  "write for example 112,144");
     }
     sizes[b][0] = height;
     sizes[b][1] = width;
@@ -35,7 +36,8 @@ torch::Tensor real_sizes(const SafetensorsFile& file, const torch::Tensor& image
 }
 
 // Stages of the joint decoder and detections of one image, under the names "stage.imageB.rest" of the reference.
-void add_per_image(model::SpatialModel& network, const model::SpatialOutput& output, const torch::Tensor& sizes, model::Stages& stages) {
+void add_per_image(model::SpatialModel& network, const model::SpatialOutput& output, const torch::Tensor& sizes,
+                   model::Stages& stages) {
   model::Stages own;
   const std::int64_t queries = output.pose_layers.back().score_logit.size(1);
   const model::Detections detections = network.detect(output, queries, &own);
@@ -65,7 +67,8 @@ void run(const Arguments& arguments) {
   const SafetensorsFile file(arguments.reference);
   const bool raw = !file.contains("img") && file.contains("input");
   torch::Tensor image = model::to_tensor(file.at(raw ? "input" : "img")).to(torch::kFloat);
-  if (image.dim() != 4 || image.size(1) != 3) throw Error(ErrorCode::kInput, file.name() + ": img", "is not [B, 3, H, W]", "store the network's input there");
+  if (image.dim() != 4 || image.size(1) != 3)
+    throw Error(ErrorCode::kInput, file.name() + ": img", "is not [B, 3, H, W]", "store the network's input there");
   torch::NoGradGuard no_grad;
   if (raw) image = loaded.model->normalise(image);
   const torch::Tensor sizes = real_sizes(file, image);
@@ -81,20 +84,23 @@ void run(const Arguments& arguments) {
     if (found == stages.end()) continue;
     const torch::Tensor reference = model::to_tensor(view);
     if (reference.sizes() != found->second.sizes()) {
-      throw Error(ErrorCode::kCheckFailed, file.name() + ": " + name,
-                  fmt::format("is [{}], the model gives [{}]", fmt::join(reference.sizes(), ", "), fmt::join(found->second.sizes(), ", ")),
-                  "compare with a model of the same config");
+      throw Error(
+          ErrorCode::kCheckFailed, file.name() + ": " + name,
+          fmt::format("is [{}], the model gives [{}]", fmt::join(reference.sizes(), ", "), fmt::join(found->second.sizes(), ", ")),
+          "compare with a model of the same config");
     }
     const bool pixels = name.starts_with("detections") && (name.ends_with(".keypoints") || name.ends_with(".box"));
     const double difference = largest_difference(found->second, reference, pixels ? static_cast<double>(image.size(3)) : 1.0);
-    std::cout << fmt::format("{:<44} {:>12.3g}{}\n", name, difference, difference <= arguments.tolerance ? "" : "  above the tolerance");
+    std::cout << fmt::format("{:<44} {:>12.3g}{}\n", name, difference,
+                             difference <= arguments.tolerance ? "" : "  above the tolerance");
     worst = std::max(worst, difference);
     ++compared;
   }
   if (compared == 0) throw Error(ErrorCode::kInput, file.name(), "names no stage of the model", "see docs/verify.md for the names");
   std::cout << fmt::format("{} stages, largest difference {:.3g}, tolerance {:g}\n", compared, worst, arguments.tolerance);
   if (!(worst <= arguments.tolerance)) {
-    throw Error(ErrorCode::kCheckFailed, arguments.model, fmt::format("differs from the reference by {:.3g}", worst), "look at the first stage that is above the tolerance");
+    throw Error(ErrorCode::kCheckFailed, arguments.model, fmt::format("differs from the reference by {:.3g}", worst),
+                "look at the first stage that is above the tolerance");
   }
 }
 
@@ -105,7 +111,10 @@ void add_verify_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("verify", "Compare a model's stages with reference tensors");
   command->footer("Example: vepe verify --model petr.safetensors --reference io.safetensors --tolerance 1e-4");
   command->add_option("-m,--model", arguments->model, "Model file")->required();
-  command->add_option("--reference", arguments->reference, "safetensors with the input (img, normalised; or input, 0..255) and named stages")->required();
+  command
+      ->add_option("--reference", arguments->reference,
+                   "safetensors with the input (img, normalised; or input, 0..255) and named stages")
+      ->required();
   command->add_option("--tolerance", arguments->tolerance, "Largest difference allowed")->check(CLI::NonNegativeNumber);
   add_common_options(*command, arguments->common);
   command->callback([arguments] { run(*arguments); });

@@ -79,7 +79,8 @@ std::string read_file(const std::filesystem::path& path) {
   for (;;) {
     const ssize_t count = ::read(descriptor, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error(ErrorCode::kInput, path.string(), "cannot read: " + system_message(errno), "check the path and its permissions");
+    if (count < 0)
+      throw Error(ErrorCode::kInput, path.string(), "cannot read: " + system_message(errno), "check the path and its permissions");
     if (count == 0) return content;
     content.append(buffer, static_cast<std::size_t>(count));
   }

@@ -18,7 +18,7 @@ class AtomicFile {
 
   void write(const void* data, std::size_t size);  // throws Error(kOutput), e.g. on a full disk
   void write(std::string_view text) { write(text.data(), text.size()); }
-  void commit();                                   // flush to disk, rename
+  void commit();  // flush to disk, rename
 
  private:
   std::filesystem::path path_, temporary_;

@@ -100,7 +100,8 @@ void TableReader::read(const char* key, std::int64_t& value, std::int64_t low, s
   if (!node) return;
   if (!node->is_integer()) fail(key, "is not a whole number", fmt::format("write a whole number from {} to {}", low, high));
   const std::int64_t number = **node->as_integer();
-  if (number < low || number > high) fail(key, fmt::format("{} is out of range", number), fmt::format("write a whole number from {} to {}", low, high));
+  if (number < low || number > high)
+    fail(key, fmt::format("{} is out of range", number), fmt::format("write a whole number from {} to {}", low, high));
   value = number;
 }
 
@@ -115,7 +116,8 @@ void TableReader::read(const char* key, double& value, double low, double high) 
   if (!node) return;
   if (!node->is_number()) fail(key, "is not a number", fmt::format("write a number from {} to {}", low, high));
   const double number = *node->value<double>();
-  if (!(number >= low && number <= high)) fail(key, fmt::format("{} is out of range", number), fmt::format("write a number from {} to {}", low, high));
+  if (!(number >= low && number <= high))
+    fail(key, fmt::format("{} is out of range", number), fmt::format("write a number from {} to {}", low, high));
   value = number;
 }
 
@@ -154,7 +156,8 @@ void TableReader::read(const char* key, std::vector<double>& value, double low, 
   std::vector<double> numbers;
   for (const toml::node& item : *node->as_array()) {
     const auto number = item.is_number() ? item.value<double>() : std::nullopt;
-    if (!number || !(*number >= low && *number <= high)) fail(key, "holds something else than a number in range", fmt::format("write numbers from {} to {}", low, high));
+    if (!number || !(*number >= low && *number <= high))
+      fail(key, "holds something else than a number in range", fmt::format("write numbers from {} to {}", low, high));
     numbers.push_back(*number);
   }
   value = std::move(numbers);

@@ -12,9 +12,9 @@ namespace vepe {
 
 const std::vector<int>& LinearAssignment::solve(std::span<const double> cost, std::size_t rows, std::size_t columns) {
   if (cost.size() != rows * columns || (columns != 0 && cost.size() / columns != rows)) {
-    throw Error(ErrorCode::kUsage, "linear assignment",
-                std::to_string(cost.size()) + " costs do not make a matrix of " + std::to_string(rows) + " x " +
-                    std::to_string(columns));
+    throw Error(
+        ErrorCode::kUsage, "linear assignment",
+        std::to_string(cost.size()) + " costs do not make a matrix of " + std::to_string(rows) + " x " + std::to_string(columns));
   }
   answer_.assign(rows, -1);
   if (rows == 0 || columns == 0) return answer_;
@@ -83,8 +83,10 @@ void LinearAssignment::augment(std::size_t row, std::size_t columns) {
     const int j = remaining_[best];
     column_seen_[j] = 1;
     remaining_[best] = remaining_[--left];
-    if (row_of_column_[j] < 0) sink = j;
-    else i = static_cast<std::size_t>(row_of_column_[j]);
+    if (row_of_column_[j] < 0)
+      sink = j;
+    else
+      i = static_cast<std::size_t>(row_of_column_[j]);
   }
 
   row_price_[row] += shortest;

@@ -105,9 +105,7 @@ TEST(LinearAssignment, MoreAllowedPairsBeatACheaperOne) {
   EXPECT_EQ(linear_assignment(cost, 2, 2), (std::vector<int>{1, 0}));
 }
 
-TEST(LinearAssignment, RefusesACostOfTheWrongSize) {
-  EXPECT_THROW(linear_assignment(std::vector<double>(5), 2, 3), Error);
-}
+TEST(LinearAssignment, RefusesACostOfTheWrongSize) { EXPECT_THROW(linear_assignment(std::vector<double>(5), 2, 3), Error); }
 
 }  // namespace
 }  // namespace vepe

@@ -30,7 +30,12 @@ ProgressStyle progress_style(const std::string& name) {
 }
 
 Progress::Progress(ProgressStyle style, std::string task, std::string unit, std::int64_t total)
-    : style_(style), task_(std::move(task)), unit_(std::move(unit)), total_(total), start_(std::chrono::steady_clock::now()), printed_(start_) {}
+    : style_(style),
+      task_(std::move(task)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(std::chrono::steady_clock::now()),
+      printed_(start_) {}
 
 Progress::~Progress() { finish(); }
 
@@ -56,7 +61,8 @@ void Progress::print(bool last) {
   const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0.0;
   const double left = total_ > 0 && rate > 0 ? static_cast<double>(total_ - done_) / rate : 0.0;
   if (style_ == ProgressStyle::kJson) {
-    nlohmann::json line = {{"task", task_}, {"done", done_}, {"unit", unit_}, {"elapsed_s", elapsed}, {"per_second", rate}, {"finished", last}};
+    nlohmann::json line = {{"task", task_},        {"done", done_},      {"unit", unit_},
+                           {"elapsed_s", elapsed}, {"per_second", rate}, {"finished", last}};
     if (total_ > 0) line["total"] = total_, line["left_s"] = left;
     if (!note_.empty()) line["note"] = note_;
     std::fputs((line.dump() + "\n").c_str(), stderr);
@@ -73,7 +79,8 @@ void Progress::print(bool last) {
   }
   if (total_ > 0) {
     const int filled = static_cast<int>(std::clamp<std::int64_t>(done_ * 24 / total_, 0, 24));
-    text = "[" + std::string(static_cast<std::size_t>(filled), '=') + std::string(static_cast<std::size_t>(24 - filled), ' ') + "] " + text;
+    text = "[" + std::string(static_cast<std::size_t>(filled), '=') + std::string(static_cast<std::size_t>(24 - filled), ' ') +
+           "] " + text;
   }
   std::fputs(("\r\033[K" + text + (last ? "\n" : "")).c_str(), stderr);
   std::fflush(stderr);

@@ -11,11 +11,11 @@ class Random {
  public:
   explicit Random(std::uint64_t seed, std::uint64_t stream = 0, std::uint64_t substream = 0);
 
-  std::uint64_t next();                            // 64 uniform bits
-  double uniform();                                // [0, 1)
-  double uniform(double low, double high);         // [low, high)
+  std::uint64_t next();                                       // 64 uniform bits
+  double uniform();                                           // [0, 1)
+  double uniform(double low, double high);                    // [low, high)
   std::int64_t integer(std::int64_t low, std::int64_t high);  // [low, high], both ends
-  double normal();                                 // mean 0, variance 1
+  double normal();                                            // mean 0, variance 1
   bool chance(double probability) { return uniform() < probability; }
 
   std::uint64_t state() const { return state_; }

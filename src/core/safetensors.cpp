@@ -26,9 +26,8 @@ struct DTypeInfo {
   std::size_t size;
 };
 constexpr DTypeInfo kDTypes[] = {
-    {DType::kF16, "F16", 2}, {DType::kBF16, "BF16", 2}, {DType::kF32, "F32", 4}, {DType::kF64, "F64", 8},
-    {DType::kI8, "I8", 1},   {DType::kU8, "U8", 1},     {DType::kI16, "I16", 2}, {DType::kI32, "I32", 4},
-    {DType::kI64, "I64", 8}, {DType::kBool, "BOOL", 1},
+    {DType::kF16, "F16", 2}, {DType::kBF16, "BF16", 2}, {DType::kF32, "F32", 4}, {DType::kF64, "F64", 8}, {DType::kI8, "I8", 1},
+    {DType::kU8, "U8", 1},   {DType::kI16, "I16", 2},   {DType::kI32, "I32", 4}, {DType::kI64, "I64", 8}, {DType::kBool, "BOOL", 1},
 };
 
 [[noreturn]] void fail(const std::string& where, const std::string& message) {
@@ -42,8 +41,10 @@ bool deeper_than(std::string_view json, int limit) {
   for (std::size_t i = 0; i < json.size(); ++i) {
     const char c = json[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -74,7 +75,8 @@ TensorView read_entry(const std::string& where, const nlohmann::json& entry, con
     if (!size.is_number_unsigned()) fail(where, "shape holds something that is not a size");
     const auto value = size.get<std::uint64_t>();
     std::size_t product = 0;
-    if (value > INT64_MAX || __builtin_mul_overflow(elements, static_cast<std::size_t>(value), &product)) fail(where, "shape is too large");
+    if (value > INT64_MAX || __builtin_mul_overflow(elements, static_cast<std::size_t>(value), &product))
+      fail(where, "shape is too large");
     elements = product;
     view.shape.push_back(static_cast<std::int64_t>(value));
   }
@@ -113,7 +115,8 @@ std::int64_t TensorView::element_count() const {
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : name_(path.string()), mapping_(std::make_unique<Mapping>()) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw Error(ErrorCode::kInput, name_, "cannot read: " + system_message(errno), "check the path and its permissions");
+  if (descriptor < 0)
+    throw Error(ErrorCode::kInput, name_, "cannot read: " + system_message(errno), "check the path and its permissions");
   struct stat status {};
   if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
     mapping_->size = static_cast<std::size_t>(status.st_size);
@@ -124,7 +127,9 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : name_(path
   parse(static_cast<const std::byte*>(mapping_->address), mapping_->size);
 }
 
-SafetensorsFile::SafetensorsFile(std::string name, const std::byte* bytes, std::size_t size) : name_(std::move(name)) { parse(bytes, size); }
+SafetensorsFile::SafetensorsFile(std::string name, const std::byte* bytes, std::size_t size) : name_(std::move(name)) {
+  parse(bytes, size);
+}
 
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
@@ -134,7 +139,8 @@ void SafetensorsFile::parse(const std::byte* bytes, std::size_t size) {
   std::uint64_t header_size = 0;
   if (size < sizeof header_size) fail(name_, "is too short for a safetensors header");
   std::memcpy(&header_size, bytes, sizeof header_size);
-  if (header_size > kMaxHeaderBytes || header_size > size - sizeof header_size) fail(name_, "is not a safetensors file, or is truncated");
+  if (header_size > kMaxHeaderBytes || header_size > size - sizeof header_size)
+    fail(name_, "is not a safetensors file, or is truncated");
   const std::string_view text(reinterpret_cast<const char*>(bytes) + sizeof header_size, header_size);
   if (deeper_than(text, kMaxHeaderDepth)) fail(name_, "header is nested too deeply");
   const auto header = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);

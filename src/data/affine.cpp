@@ -42,7 +42,8 @@ void sample_row(const video::Image& image, float u, float v, float du, float dv,
     const float y = std::clamp(v + static_cast<float>(i) * dv, 0.0f, static_cast<float>(last_y));
     const int x0 = static_cast<int>(x), y0 = static_cast<int>(y);
     // 8 bits of each weight: results are within one grey level of exact ones.
-    const int wx = static_cast<int>((x - static_cast<float>(x0)) * 256 + 0.5f), wy = static_cast<int>((y - static_cast<float>(y0)) * 256 + 0.5f);
+    const int wx = static_cast<int>((x - static_cast<float>(x0)) * 256 + 0.5f),
+              wy = static_cast<int>((y - static_cast<float>(y0)) * 256 + 0.5f);
     const std::uint8_t* a = image.pixels.data() + static_cast<std::size_t>(y0) * stride + static_cast<std::size_t>(x0) * 3;
     const std::uint8_t* b = y0 < last_y ? a + stride : a;
     const int next = x0 < last_x ? 3 : 0;
@@ -57,7 +58,8 @@ bool inside(double x, double y, const LabelWarp& warp) { return x >= 0 && y >= 0
 
 Box warp_box(const Box& box, const LabelWarp& warp) {
   const Affine& to = warp.canvas_from_image;
-  const std::array<std::array<double, 2>, 4> corners{to(box.x0, box.y0), to(box.x1, box.y0), to(box.x0, box.y1), to(box.x1, box.y1)};
+  const std::array<std::array<double, 2>, 4> corners{to(box.x0, box.y0), to(box.x1, box.y0), to(box.x0, box.y1),
+                                                     to(box.x1, box.y1)};
   double x0 = corners[0][0], x1 = x0, y0 = corners[0][1], y1 = y0;
   for (const auto& [x, y] : corners) {
     x0 = std::min(x0, x), x1 = std::max(x1, x), y0 = std::min(y0, y), y1 = std::max(y1, y);
@@ -112,8 +114,9 @@ video::Image warp_image(const video::Image& image, const Affine& canvas_from_ima
     clip_row(v, image_from_canvas.d, image.height, first, last);
     std::uint8_t* row = canvas.row(y);
     for (int x = 0; x < first; ++x) std::copy(border.begin(), border.end(), row + 3 * x);
-    sample_row(image, static_cast<float>(u + first * image_from_canvas.a - 0.5), static_cast<float>(v + first * image_from_canvas.d - 0.5),
-               static_cast<float>(image_from_canvas.a), static_cast<float>(image_from_canvas.d), last - first, row + 3 * first);
+    sample_row(image, static_cast<float>(u + first * image_from_canvas.a - 0.5),
+               static_cast<float>(v + first * image_from_canvas.d - 0.5), static_cast<float>(image_from_canvas.a),
+               static_cast<float>(image_from_canvas.d), last - first, row + 3 * first);
     for (int x = last; x < width; ++x) std::copy(border.begin(), border.end(), row + 3 * x);
   }
   return canvas;
@@ -131,7 +134,8 @@ void warp_labels(Sample& sample, const LabelWarp& warp) {
     person.keypoints = warp_keypoints(person.keypoints, warp);
     person.box = warp_box(person.box, warp);
     person.area *= static_cast<float>(warp.area_factor);
-    const bool seen = std::any_of(person.keypoints.begin(), person.keypoints.end(), [](const Keypoint& k) { return k.visibility > 0; });
+    const bool seen =
+        std::any_of(person.keypoints.begin(), person.keypoints.end(), [](const Keypoint& k) { return k.visibility > 0; });
     if (seen && std::max(person.box.width(), person.box.height()) >= warp.min_person) {
       people.push_back(std::move(person));
     } else {

@@ -34,11 +34,11 @@ video::Image warp_image(const video::Image& image, const Affine& canvas_from_ima
 // How labels follow the picture.
 struct LabelWarp {
   Affine canvas_from_image;
-  int width = 0, height = 0;          // canvas
-  double area_factor = 1;             // resizing only: neither rotation nor crop changes the area of a person
-  bool flip = false;                  // then joints are renamed by `flip_order`
+  int width = 0, height = 0;  // canvas
+  double area_factor = 1;     // resizing only: neither rotation nor crop changes the area of a person
+  bool flip = false;          // then joints are renamed by `flip_order`
   std::vector<int> flip_order;
-  double min_person = 0;              // persons whose box is smaller (longer side, pixels) become regions to ignore
+  double min_person = 0;  // persons whose box is smaller (longer side, pixels) become regions to ignore
 };
 
 // Keypoints outside the canvas become 0, 0, 0. Boxes become the hull of their warped corners within the canvas. A person

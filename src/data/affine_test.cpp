@@ -22,7 +22,8 @@ int largest_difference(const video::Image& a, const video::Image& b) {
   EXPECT_EQ(a.width, b.width);
   EXPECT_EQ(a.height, b.height);
   int largest = 0;
-  for (std::size_t i = 0; i < std::min(a.pixels.size(), b.pixels.size()); ++i) largest = std::max(largest, std::abs(a.pixels[i] - b.pixels[i]));
+  for (std::size_t i = 0; i < std::min(a.pixels.size(), b.pixels.size()); ++i)
+    largest = std::max(largest, std::abs(a.pixels[i] - b.pixels[i]));
   return largest;
 }
 
@@ -63,7 +64,8 @@ TEST(WarpImage, WholePixelShiftsMovePixelsAndFillTheBorder) {
     for (int x = 0; x < 30; ++x) {
       for (int c = 0; c < 3; ++c) {
         const bool covered = x >= 4 && y < 17;
-        ASSERT_EQ(moved.row(y)[3 * x + c], covered ? image.row(y + 3)[3 * (x - 4) + c] : kBorder[static_cast<std::size_t>(c)]) << x << "," << y;
+        ASSERT_EQ(moved.row(y)[3 * x + c], covered ? image.row(y + 3)[3 * (x - 4) + c] : kBorder[static_cast<std::size_t>(c)])
+            << x << "," << y;
       }
     }
   }
@@ -74,7 +76,8 @@ TEST(WarpImage, ShrinkingAveragesInsteadOfSkippingPixels) {
   for (int y = 0; y < 64; ++y) {
     for (int x = 0; x < 64; ++x) std::fill_n(image.row(y) + 3 * x, 3, (x + y) % 2 ? 255 : 0);
   }
-  for (const std::uint8_t value : warp_image(image, Affine::scaling(0.25, 0.25), 16, 16, kBorder).pixels) ASSERT_NEAR(value, 128, 2);
+  for (const std::uint8_t value : warp_image(image, Affine::scaling(0.25, 0.25), 16, 16, kBorder).pixels)
+    ASSERT_NEAR(value, 128, 2);
 }
 
 TEST(WarpImage, PictureAndKeypointsMoveTogether) {
@@ -117,7 +120,8 @@ TEST(WarpLabels, MapAndItsInverseReturnKeypoints) {
 }
 
 TEST(WarpLabels, FlipExchangesLeftAndRightAndTwiceIsIdentity) {
-  const LabelWarp flip{.canvas_from_image = Affine::mirror(100), .width = 100, .height = 80, .flip = true, .flip_order = {0, 2, 1, 3}};
+  const LabelWarp flip{
+      .canvas_from_image = Affine::mirror(100), .width = 100, .height = 80, .flip = true, .flip_order = {0, 2, 1, 3}};
   Sample sample = one_person();
   warp_labels(sample, flip);
   EXPECT_EQ(sample.people[0].keypoints[2].x, 70);
@@ -160,10 +164,12 @@ TEST(WarpLabels, PersonWithoutKeypointsLeftBecomesARegionToIgnore) {
 
 TEST(WarpLabels, AreaFollowsResizingAndSmallPeopleAreIgnored) {
   Sample sample = one_person();
-  warp_labels(sample, {.canvas_from_image = Affine::scaling(0.5, 0.5), .width = 50, .height = 40, .area_factor = 0.25, .min_person = 30});
+  warp_labels(sample,
+              {.canvas_from_image = Affine::scaling(0.5, 0.5), .width = 50, .height = 40, .area_factor = 0.25, .min_person = 30});
   ASSERT_EQ(sample.people.size(), 1u);
   EXPECT_EQ(sample.people[0].area, one_person().people[0].area / 4);
-  warp_labels(sample, {.canvas_from_image = Affine::scaling(0.5, 0.5), .width = 25, .height = 20, .area_factor = 0.25, .min_person = 30});
+  warp_labels(sample,
+              {.canvas_from_image = Affine::scaling(0.5, 0.5), .width = 25, .height = 20, .area_factor = 0.25, .min_person = 30});
   EXPECT_TRUE(sample.people.empty());
   EXPECT_EQ(sample.ignore_boxes.size(), 1u);
 }

@@ -8,7 +8,8 @@ namespace vepe::data {
 namespace {
 
 Box to_box(const formats::Box& box) {
-  return {static_cast<float>(box.x), static_cast<float>(box.y), static_cast<float>(box.x + box.width), static_cast<float>(box.y + box.height)};
+  return {static_cast<float>(box.x), static_cast<float>(box.y), static_cast<float>(box.x + box.width),
+          static_cast<float>(box.y + box.height)};
 }
 
 Box clip(const Box& box, int width, int height) {
@@ -33,7 +34,8 @@ Box keypoint_hull(const std::vector<Keypoint>& keypoints) {
   Box hull{1e9f, 1e9f, -1e9f, -1e9f};
   for (const Keypoint& keypoint : keypoints) {
     if (keypoint.visibility == 0) continue;
-    hull = {std::min(hull.x0, keypoint.x), std::min(hull.y0, keypoint.y), std::max(hull.x1, keypoint.x), std::max(hull.y1, keypoint.y)};
+    hull = {std::min(hull.x0, keypoint.x), std::min(hull.y0, keypoint.y), std::max(hull.x1, keypoint.x),
+            std::max(hull.y1, keypoint.y)};
   }
   return hull;
 }
@@ -43,7 +45,8 @@ void add_person(Sample& sample, const formats::Person& from) {
   const int width = sample.image.width, height = sample.image.height;
   Person person;
   person.keypoints = to_keypoints(from, width, height);
-  const bool labelled = std::any_of(person.keypoints.begin(), person.keypoints.end(), [](const Keypoint& k) { return k.visibility > 0; });
+  const bool labelled =
+      std::any_of(person.keypoints.begin(), person.keypoints.end(), [](const Keypoint& k) { return k.visibility > 0; });
   if (!from.bbox && !labelled) return;
   person.box = clip(from.bbox ? to_box(*from.bbox) : keypoint_hull(person.keypoints), width, height);
   person.area = static_cast<float>(from.area ? *from.area : 0.52 * person.box.width() * person.box.height());
@@ -72,9 +75,13 @@ JointConversion::JointConversion(const std::vector<std::string>& file_names, con
   names_ = file_names;
   if (wanted.empty()) return;
   const formats::JointSet* to = formats::find_joint_set(wanted);
-  if (!to) throw Error(ErrorCode::kUsage, where, "unknown joint set \"" + wanted + "\"", "use coco17, posetrack15 or another set of docs/formats.md");
+  if (!to)
+    throw Error(ErrorCode::kUsage, where, "unknown joint set \"" + wanted + "\"",
+                "use coco17, posetrack15 or another set of docs/formats.md");
   const formats::JointSet* from = formats::find_joint_set(std::span<const std::string>(file_names));
-  if (!from) throw Error(ErrorCode::kInput, where, "has joints that are no known set and cannot be converted to " + wanted, "leave joints unset");
+  if (!from)
+    throw Error(ErrorCode::kInput, where, "has joints that are no known set and cannot be converted to " + wanted,
+                "leave joints unset");
   if (from == to) return;
   from_ = from, to_ = to;
   names_ = to->names;

@@ -97,7 +97,8 @@ Colour draw_colour(const AugmentConfig& config, Random& random) {
   if (random.chance(p)) colour.saturation = random.uniform(config.saturation_low, config.saturation_high);
   if (random.chance(p)) colour.hue = random.uniform(-config.hue, config.hue);
   if (random.chance(config.permute)) {
-    for (int i = 2; i > 0; --i) std::swap(colour.order[static_cast<std::size_t>(i)], colour.order[static_cast<std::size_t>(random.integer(0, i))]);
+    for (int i = 2; i > 0; --i)
+      std::swap(colour.order[static_cast<std::size_t>(i)], colour.order[static_cast<std::size_t>(random.integer(0, i))]);
   }
   colour.grey = random.chance(config.grey);
   return colour;
@@ -130,7 +131,8 @@ void draw_petr(const AugmentConfig& config, Random& random, AugmentParams& param
   params.crop = random.chance(0.5);
   params.short_side = static_cast<int>(random.integer(config.short_low, config.short_high));
   params.long_max = config.long_max;
-  params.crop_short = config.crop_shorts[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(config.crop_shorts.size()) - 1))];
+  params.crop_short =
+      config.crop_shorts[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(config.crop_shorts.size()) - 1))];
   params.crop_low = config.crop_low, params.crop_high = config.crop_high;
   for (double& uniform : params.crop_uniform) uniform = random.uniform();
 }
@@ -139,8 +141,10 @@ void check_flip(const Sample& sample, const AugmentParams& params) {
   if (!params.flip) return;
   for (const Person& person : sample.people) {
     if (person.keypoints.size() != params.flip_order.size()) {
-      throw Error(ErrorCode::kUsage, "augmentation", "the mirrored joints are known for " + std::to_string(params.flip_order.size()) +
-                  " joints, the person has " + std::to_string(person.keypoints.size()), "give flip_order for this joint set");
+      throw Error(ErrorCode::kUsage, "augmentation",
+                  "the mirrored joints are known for " + std::to_string(params.flip_order.size()) + " joints, the person has " +
+                      std::to_string(person.keypoints.size()),
+                  "give flip_order for this joint set");
     }
   }
 }
@@ -179,9 +183,15 @@ Sample apply_augment(const Sample& sample, const AugmentParams& params) {
   const int width = sample.image.width, height = sample.image.height;
   Placement placement;
   switch (params.policy) {
-    case Policy::kNone: placement = fit_long_side(width, height, params.long_side); break;
-    case Policy::kAffine: placement = place_affine(width, height, params); break;
-    case Policy::kPetr: placement = place_petr(width, height, params); break;
+    case Policy::kNone:
+      placement = fit_long_side(width, height, params.long_side);
+      break;
+    case Policy::kAffine:
+      placement = place_affine(width, height, params);
+      break;
+    case Policy::kPetr:
+      placement = place_petr(width, height, params);
+      break;
   }
   if (params.policy != Policy::kNone) move_camera(placement, params.camera);
   Sample result;
@@ -253,10 +263,11 @@ std::optional<Sample> background_part(const Sample& sample, Random& random) {
   for (int attempt = 0; attempt < kTries; ++attempt) {
     const double share = random.uniform(0.3, 0.8);
     const int width = std::max(1, rounded(sample.image.width * share)), height = std::max(1, rounded(sample.image.height * share));
-    const auto left = static_cast<int>(random.integer(0, sample.image.width - width)), top = static_cast<int>(random.integer(0, sample.image.height - height));
+    const auto left = static_cast<int>(random.integer(0, sample.image.width - width)),
+               top = static_cast<int>(random.integer(0, sample.image.height - height));
     const bool free = std::none_of(taken.begin(), taken.end(), [&](const Box& box) {
-      return box.x0 < static_cast<float>(left + width) && box.x1 > static_cast<float>(left) && box.y0 < static_cast<float>(top + height) &&
-             box.y1 > static_cast<float>(top);
+      return box.x0 < static_cast<float>(left + width) && box.x1 > static_cast<float>(left) &&
+             box.y0 < static_cast<float>(top + height) && box.y1 > static_cast<float>(top);
     });
     if (!free) continue;
     Sample part;

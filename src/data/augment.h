@@ -14,8 +14,8 @@ namespace vepe::data {
 
 // A move of the finished canvas about its centre.
 struct Camera {
-  double x = 0, y = 0;       // share of the canvas
-  double rotation = 0;       // radians
+  double x = 0, y = 0;  // share of the canvas
+  double rotation = 0;  // radians
   double zoom = 1;
 };
 
@@ -23,26 +23,26 @@ struct Camera {
 struct AugmentParams {
   enum class Policy { kNone, kAffine, kPetr };
   Policy policy = Policy::kNone;
-  int long_side = 0;                         // "none", "affine": of the canvas
-  int canvas_width = 0, canvas_height = 0;   // > 0: this canvas instead (a quarter of a mosaic)
+  int long_side = 0;                        // "none", "affine": of the canvas
+  int canvas_width = 0, canvas_height = 0;  // > 0: this canvas instead (a quarter of a mosaic)
   bool flip = false;
-  double rotation = 0;                       // radians
-  double scale = 1, aspect = 1;              // aspect: x scale / y scale
-  double shift_x = 0, shift_y = 0;           // share of the canvas
+  double rotation = 0;              // radians
+  double scale = 1, aspect = 1;     // aspect: x scale / y scale
+  double shift_x = 0, shift_y = 0;  // share of the canvas
 
-  bool crop = false;                         // "petr"
+  bool crop = false;  // "petr"
   int short_side = 0, long_max = 0;
   int crop_short = 0, crop_low = 0, crop_high = 0;
-  std::array<double, 4> crop_uniform{};      // height, width, top, left, each 0..1
+  std::array<double, 4> crop_uniform{};  // height, width, top, left, each 0..1
 
-  Camera camera;                             // of one frame of a clip made from a still ("affine", "petr")
+  Camera camera;  // of one frame of a clip made from a still ("affine", "petr")
 
   Colour colour;
-  double blur_length = 0, blur_angle = 0;    // motion
-  double blur_sigma = 0;                     // Gaussian
+  double blur_length = 0, blur_angle = 0;  // motion
+  double blur_sigma = 0;                   // Gaussian
   double noise = 0;
   int occluders = 0;
-  std::uint64_t seed = 0;                    // of noise and occluders
+  std::uint64_t seed = 0;  // of noise and occluders
   std::array<std::uint8_t, 3> border{};
   double min_person = 0;
   std::vector<int> flip_order;

@@ -21,7 +21,8 @@ Sample dotted(int width = 200, int height = 150, double x = 90, double y = 80) {
   sample.source_width = width, sample.source_height = height;
   add_dot(sample.image, x, y);
   const auto fx = static_cast<float>(x), fy = static_cast<float>(y);
-  sample.people.push_back(person_at({{fx - 10, fy, 2}, {fx, fy, 2}, {0, 0, 0}, {fx, fy + 20, 1}}, {fx - 20, fy - 20, fx + 20, fy + 30}));
+  sample.people.push_back(
+      person_at({{fx - 10, fy, 2}, {fx, fy, 2}, {0, 0, 0}, {fx, fy + 20, 1}}, {fx - 20, fy - 20, fx + 20, fy + 30}));
   return sample;
 }
 
@@ -48,7 +49,9 @@ TEST_P(Policies, KeypointsStayOnWhatThePictureShows) {
     const std::vector<Keypoint>& keypoints = result.people[0].keypoints;
     const Keypoint& dot = keypoints[1].visibility > 0 ? keypoints[1] : keypoints[2];  // renamed by the flip
     const double margin = 15;
-    if (dot.visibility == 0 || dot.x < margin || dot.y < margin || dot.x > result.image.width - margin || dot.y > result.image.height - margin) continue;
+    if (dot.visibility == 0 || dot.x < margin || dot.y < margin || dot.x > result.image.width - margin ||
+        dot.y > result.image.height - margin)
+      continue;
     const auto found = dot_near(result.image, dot.x, dot.y);
     EXPECT_NEAR(found[0], dot.x, 0.25) << "seed " << seed;
     EXPECT_NEAR(found[1], dot.y, 0.25) << "seed " << seed;

@@ -76,13 +76,16 @@ std::string write_video(const TempFolder& folder, const std::string& name, std::
     video::Image image = black(80, 60);
     add_dot(image, 20.5 + 4 * i, 30.5);
     video::write_image(folder / ("frames/" + file), image);
-    images += fmt::format(R"({}{{"id": {}, "frame_id": {}, "file_name": "{}", "width": 80, "height": 60, "is_labeled": {}, "vid_id": "1", "nframes": 5}})",
-                          i ? "," : "", first_id + i, first_id + i, file, i == 3 ? "false" : "true");
+    images += fmt::format(
+        R"({}{{"id": {}, "frame_id": {}, "file_name": "{}", "width": 80, "height": 60, "is_labeled": {}, "vid_id": "1", "nframes": 5}})",
+        i ? "," : "", first_id + i, first_id + i, file, i == 3 ? "false" : "true");
     if (i == 3) continue;
-    annotations += fmt::format(R"({}{{"id": {}, "image_id": {}, "category_id": 1, "track_id": 4, "bbox": [{}, 20, 20, 20], "keypoints": [{}, 30, 1, 25, 35, 1, 0,0,0, 0,0,0]}})",
-                               i ? "," : "", first_id + i, first_id + i, 10 + 4 * i, 20 + 4 * i);
+    annotations += fmt::format(
+        R"({}{{"id": {}, "image_id": {}, "category_id": 1, "track_id": 4, "bbox": [{}, 20, 20, 20], "keypoints": [{}, 30, 1, 25, 35, 1, 0,0,0, 0,0,0]}})",
+        i ? "," : "", first_id + i, first_id + i, 10 + 4 * i, 20 + 4 * i);
   }
-  return folder.write("labels/" + name + ".json", fmt::format(R"({{"images": [{}], "annotations": [{}], {}}})", images, annotations, kCategory));
+  return folder.write("labels/" + name + ".json",
+                      fmt::format(R"({{"images": [{}], "annotations": [{}], {}}})", images, annotations, kCategory));
 }
 
 class VideoSet : public ::testing::Test {
@@ -159,7 +162,8 @@ TEST_F(VideoSet, StillPicturesMoveInTrainingAndStandInValidation) {
   augment.long_sides = {96};
   LoaderConfig options;
   options.batch = 2, options.clip.frames = 3, options.clip.motion = 0.05;
-  Loader training(open_datasets({stills}), augment, options), validation(open_datasets({stills}), augment, options, Loader::Mode::kValidate);
+  Loader training(open_datasets({stills}), augment, options),
+      validation(open_datasets({stills}), augment, options, Loader::Mode::kValidate);
   const at::Tensor moving = training.next()->images, standing = validation.next()->images;
   EXPECT_FALSE(moving[0].equal(moving[1]));
   EXPECT_TRUE(standing[0].equal(standing[1]));
@@ -171,11 +175,14 @@ TEST_F(VideoSet, TrackIdsMustTellPeopleApartInClipsButNotInSinglePictures) {
   const auto one_frame_with = [&](const std::string& first, const std::string& second) {
     std::string annotations;
     for (const auto& [id, track] : {std::pair{1, first}, std::pair{2, second}}) {
-      annotations += fmt::format(R"({}{{"id": {}, "image_id": 100, "category_id": 1{}, "bbox": [10, 20, 20, 20], "keypoints": [20, 30, 1, 25, 35, 1, 0,0,0, 0,0,0]}})",
-                                 id > 1 ? "," : "", id, track.empty() ? "" : ", \"track_id\": " + track);
+      annotations += fmt::format(
+          R"({}{{"id": {}, "image_id": 100, "category_id": 1{}, "bbox": [10, 20, 20, 20], "keypoints": [20, 30, 1, 25, 35, 1, 0,0,0, 0,0,0]}})",
+          id > 1 ? "," : "", id, track.empty() ? "" : ", \"track_id\": " + track);
     }
-    folder_.write("labels/a.json", fmt::format(R"({{"images": [{{"id": 100, "file_name": "a/000000.png", "width": 80, "height": 60}},
-      {{"id": 101, "file_name": "a/000001.png", "width": 80, "height": 60}}], "annotations": [{}], {}}})", annotations, kCategory));
+    folder_.write("labels/a.json",
+                  fmt::format(R"({{"images": [{{"id": 100, "file_name": "a/000000.png", "width": 80, "height": 60}},
+      {{"id": 101, "file_name": "a/000001.png", "width": 80, "height": 60}}], "annotations": [{}], {}}})",
+                              annotations, kCategory));
   };
   const auto refusal = [&](int frames) -> std::string {
     LoaderConfig options;

@@ -33,7 +33,8 @@ void shift_hue_saturation(float* rgb, float hue_sixths, float saturation) {
   }
 }
 
-void blur_line(const float* kernel, int radius, const float* from, std::size_t from_step, float* to, std::size_t to_step, int count) {
+void blur_line(const float* kernel, int radius, const float* from, std::size_t from_step, float* to, std::size_t to_step,
+               int count) {
   for (int i = 0; i < count; ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
       float sum = 0;

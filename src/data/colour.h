@@ -9,11 +9,11 @@ namespace vepe::data {
 
 // One draw of photometric changes; the defaults change nothing.
 struct Colour {
-  double brightness = 0;             // added
-  double contrast = 1;               // factor
-  bool contrast_first = true;        // before saturation and hue, else after
-  double saturation = 1;             // factor of HSV saturation
-  double hue = 0;                    // degrees
+  double brightness = 0;                 // added
+  double contrast = 1;                   // factor
+  bool contrast_first = true;            // before saturation and hue, else after
+  double saturation = 1;                 // factor of HSV saturation
+  double hue = 0;                        // degrees
   std::array<int, 3> order = {0, 1, 2};  // channel c is taken from order[c]
   bool grey = false;
 

@@ -16,38 +16,53 @@ std::array<double, 3> reference(std::array<double, 3> rgb, const Colour& colour)
   for (double& value : rgb) value = (value + colour.brightness) * (colour.contrast_first ? colour.contrast : 1);
   const double high = std::max({rgb[0], rgb[1], rgb[2]}), low = std::min({rgb[0], rgb[1], rgb[2]});
   if (high > low && high != 0) {
-    double hue = high == rgb[0] ? 60 * (rgb[1] - rgb[2]) / (high - low)
-                 : high == rgb[1] ? 120 + 60 * (rgb[2] - rgb[0]) / (high - low) : 240 + 60 * (rgb[0] - rgb[1]) / (high - low);
+    double hue = high == rgb[0]   ? 60 * (rgb[1] - rgb[2]) / (high - low)
+                 : high == rgb[1] ? 120 + 60 * (rgb[2] - rgb[0]) / (high - low)
+                                  : 240 + 60 * (rgb[0] - rgb[1]) / (high - low);
     hue = std::fmod(hue + colour.hue + 720, 360);
     const double saturation = (high - low) / high * colour.saturation;
     const double sector = std::floor(hue / 60), f = hue / 60 - sector;
     const double p = high * (1 - saturation), q = high * (1 - saturation * f), t = high * (1 - saturation * (1 - f));
     switch (static_cast<int>(sector)) {
-      case 0: rgb = {high, t, p}; break;
-      case 1: rgb = {q, high, p}; break;
-      case 2: rgb = {p, high, t}; break;
-      case 3: rgb = {p, q, high}; break;
-      case 4: rgb = {t, p, high}; break;
-      default: rgb = {high, p, q};
+      case 0:
+        rgb = {high, t, p};
+        break;
+      case 1:
+        rgb = {q, high, p};
+        break;
+      case 2:
+        rgb = {p, high, t};
+        break;
+      case 3:
+        rgb = {p, q, high};
+        break;
+      case 4:
+        rgb = {t, p, high};
+        break;
+      default:
+        rgb = {high, p, q};
     }
   }
   std::array<double, 3> result{};
   for (std::size_t c = 0; c < 3; ++c) {
-    result[c] = std::clamp(rgb[static_cast<std::size_t>(colour.order[c])] * (colour.contrast_first ? 1 : colour.contrast), 0.0, 255.0);
+    result[c] =
+        std::clamp(rgb[static_cast<std::size_t>(colour.order[c])] * (colour.contrast_first ? 1 : colour.contrast), 0.0, 255.0);
   }
   return result;
 }
 
 TEST(Colour, EqualsTheWayThroughHsv) {
   const video::Image image = noise_picture(40, 25, 3);
-  for (const Colour& colour : {Colour{.brightness = 20}, Colour{.contrast = 1.4}, Colour{.brightness = -31, .contrast = 0.6, .contrast_first = false},
-                               Colour{.saturation = 1.5}, Colour{.saturation = 0.5, .hue = -18}, Colour{.hue = 17, .order = {2, 0, 1}},
-                               Colour{.brightness = 10, .contrast = 1.2, .contrast_first = false, .saturation = 1.3, .hue = 9, .order = {1, 0, 2}}}) {
+  for (const Colour& colour :
+       {Colour{.brightness = 20}, Colour{.contrast = 1.4}, Colour{.brightness = -31, .contrast = 0.6, .contrast_first = false},
+        Colour{.saturation = 1.5}, Colour{.saturation = 0.5, .hue = -18}, Colour{.hue = 17, .order = {2, 0, 1}},
+        Colour{.brightness = 10, .contrast = 1.2, .contrast_first = false, .saturation = 1.3, .hue = 9, .order = {1, 0, 2}}}) {
     video::Image changed = image;
     apply_colour(changed, colour);
     for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
       const auto expected = reference({double(image.pixels[i]), double(image.pixels[i + 1]), double(image.pixels[i + 2])}, colour);
-      for (std::size_t c = 0; c < 3; ++c) ASSERT_NEAR(changed.pixels[i + c], expected[c], 0.51) << "pixel " << i / 3 << " channel " << c;
+      for (std::size_t c = 0; c < 3; ++c)
+        ASSERT_NEAR(changed.pixels[i + c], expected[c], 0.51) << "pixel " << i / 3 << " channel " << c;
     }
   }
 }

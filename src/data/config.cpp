@@ -25,8 +25,10 @@ DatasetConfig read_dataset_config(TableReader reader) {
   reader.read("weight", config.weight, 0.0, 1000.0);
   reader.finish();
   if (config.images.empty()) reader.fail("images", "is missing", "give the folder of the pictures");
-  if (config.kind != "images" && config.annotations.empty()) reader.fail("annotations", "is missing", "give the annotation file, or kind = \"images\"");
-  if (config.kind == "images" && !config.annotations.empty()) reader.fail("annotations", "is not used by kind = \"images\"", "remove it, or use kind = \"coco\"");
+  if (config.kind != "images" && config.annotations.empty())
+    reader.fail("annotations", "is missing", "give the annotation file, or kind = \"images\"");
+  if (config.kind == "images" && !config.annotations.empty())
+    reader.fail("annotations", "is not used by kind = \"images\"", "remove it, or use kind = \"coco\"");
   return config;
 }
 
@@ -86,7 +88,8 @@ ClipConfig read_clip_config(TableReader reader) {
   reader.read("motion_rotation", config.motion_rotation, 0, 45);
   reader.read("motion_zoom", config.motion_zoom, 0, 0.5);
   reader.finish();
-  if (config.window == "centered" && config.frames % 2 == 0) reader.fail("frames", "is even, a centered window has a middle frame", "use an odd number");
+  if (config.window == "centered" && config.frames % 2 == 0)
+    reader.fail("frames", "is even, a centered window has a middle frame", "use an odd number");
   return config;
 }
 

@@ -20,7 +20,8 @@ std::string error_of(Call read, const std::string& text) {
 }
 
 TEST(DataConfig, ReadsWhatIsWritten) {
-  const toml::table table = parse_toml_text("annotations = \"a.json\"\nimages = \"pictures\"\nweight = 0.5\nbystanders = \"unlabelled\"", "t");
+  const toml::table table =
+      parse_toml_text("annotations = \"a.json\"\nimages = \"pictures\"\nweight = 0.5\nbystanders = \"unlabelled\"", "t");
   const DatasetConfig set = read_dataset_config(TableReader(table, "t"));
   EXPECT_EQ(set.annotations, "a.json");
   EXPECT_EQ(set.weight, 0.5);

@@ -23,22 +23,26 @@ namespace {
 // An annotation file may come from anywhere; it must not name files outside of its folder.
 void check_file_name(const std::string& name, const std::string& annotations) {
   const fs::path path(name);
-  const bool leaves = path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
+  const bool leaves =
+      path.is_absolute() || std::any_of(path.begin(), path.end(), [](const fs::path& part) { return part == ".."; });
   if (name.empty() || leaves) {
-    throw Error(ErrorCode::kInput, annotations, "file name \"" + name + "\" does not lie in the folder of pictures", "use names relative to it");
+    throw Error(ErrorCode::kInput, annotations, "file name \"" + name + "\" does not lie in the folder of pictures",
+                "use names relative to it");
   }
 }
 
 bool is_picture(const fs::path& path) {
   std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   static const std::set<std::string> kKnown = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"};
   return kKnown.contains(extension);
 }
 
 // 000000123.jpg -> 123; other names get their position in the sorted folder.
 std::int64_t id_from_name(const std::string& stem, std::int64_t position) {
-  const bool digits = !stem.empty() && stem.size() <= 18 && std::all_of(stem.begin(), stem.end(), [](unsigned char c) { return std::isdigit(c); });
+  const bool digits =
+      !stem.empty() && stem.size() <= 18 && std::all_of(stem.begin(), stem.end(), [](unsigned char c) { return std::isdigit(c); });
   return digits ? std::stoll(stem) : position;
 }
 
@@ -89,7 +93,8 @@ void Dataset::read_coco(const DatasetConfig& config) {
   require_folder(config.images, "set images to the folder that holds the files of " + name_);
   const JointConversion convert(coco.poses.joint_names, config.joints, name_);
   keypoint_names_ = convert.names();
-  const bool unlabelled = config.bystanders == "unlabelled" || (config.bystanders == "auto" && coco.bystanders.starts_with("unlabelled"));
+  const bool unlabelled =
+      config.bystanders == "unlabelled" || (config.bystanders == "auto" && coco.bystanders.starts_with("unlabelled"));
   for (const formats::Frame& frame : coco.poses.frames) {
     keys_.push_back(entries_.size());
     Entry& entry = add_frame(config, frame, convert);
@@ -106,7 +111,8 @@ void Dataset::read_posetrack(const DatasetConfig& config) {
     const JointConversion convert(sequence.joint_names, config.joints, file.string());
     if (keypoint_names_.empty()) keypoint_names_ = convert.names();
     if (convert.names() != keypoint_names_) {
-      throw Error(ErrorCode::kInput, file.string(), "has other joints than the sequences before it", "set joints = \"posetrack15\"");
+      throw Error(ErrorCode::kInput, file.string(), "has other joints than the sequences before it",
+                  "set joints = \"posetrack15\"");
     }
     const std::size_t first = entries_.size(), last = first + sequence.frames.size() - 1;
     for (const formats::Frame& frame : sequence.frames) {
@@ -116,7 +122,8 @@ void Dataset::read_posetrack(const DatasetConfig& config) {
       if (frame.labeled() && !entry.labels.people.empty()) keys_.push_back(position);
     }
   }
-  if (keys_.empty()) throw Error(ErrorCode::kInput, name_, "has no labelled frame with a person", "give PoseTrack18 annotations with keypoints");
+  if (keys_.empty())
+    throw Error(ErrorCode::kInput, name_, "has no labelled frame with a person", "give PoseTrack18 annotations with keypoints");
 }
 
 Dataset::Entry& Dataset::add_frame(const DatasetConfig& config, const formats::Frame& frame, const JointConversion& convert) {
@@ -150,13 +157,15 @@ void Dataset::read_folder(const DatasetConfig& config) {
     entry.labels.unlabelled_bystanders = config.bystanders == "unlabelled";
     entries_.push_back(std::move(entry));
   }
-  if (entries_.empty()) throw Error(ErrorCode::kInput, name_, "holds no pictures", "give a folder of JPEG, PNG, BMP, TIFF or WebP files");
+  if (entries_.empty())
+    throw Error(ErrorCode::kInput, name_, "holds no pictures", "give a folder of JPEG, PNG, BMP, TIFF or WebP files");
 }
 
 void Dataset::select(const DatasetConfig& config) {
   const auto in_list = [](const Entry& entry, const std::set<std::string>& list) {
     const fs::path path(entry.file);
-    return list.contains(entry.sequence) || list.contains(std::to_string(entry.labels.image_id)) || list.contains(path.filename().string()) || list.contains(path.stem().string());
+    return list.contains(entry.sequence) || list.contains(std::to_string(entry.labels.image_id)) ||
+           list.contains(path.filename().string()) || list.contains(path.stem().string());
   };
   const auto apply = [&](const std::string& file, bool keep) {
     if (file.empty()) return;
@@ -165,7 +174,8 @@ void Dataset::select(const DatasetConfig& config) {
     const std::size_t before = keys_.size();
     std::erase_if(keys_, [&](std::size_t key) { return in_list(entries_[key], list) != keep; });
     const bool nothing_named = keep ? keys_.empty() : keys_.size() == before;
-    if (nothing_named) throw Error(ErrorCode::kUsage, file, "names no picture of " + name_, "use the list that belongs to this set");
+    if (nothing_named)
+      throw Error(ErrorCode::kUsage, file, "names no picture of " + name_, "use the list that belongs to this set");
     if (keys_.empty()) throw Error(ErrorCode::kUsage, file, "leaves no picture of " + name_, "use a shorter list");
   };
   apply(config.include_ids, true);
@@ -204,7 +214,8 @@ void Dataset::check_track_ids() const {
     }
   }
   if (any_person && !any_id) {
-    throw Error(ErrorCode::kInput, name_, "none of its people has a track id, clips cannot be made of it", "give annotations with track_id, or train on single pictures");
+    throw Error(ErrorCode::kInput, name_, "none of its people has a track id, clips cannot be made of it",
+                "give annotations with track_id, or train on single pictures");
   }
 }
 
@@ -216,7 +227,8 @@ Sample Dataset::load_entry(const Entry& entry) const {
   if (width > 0 && (sample.image.width != width || sample.image.height != height)) {
     const double sx = static_cast<double>(sample.image.width) / width, sy = static_cast<double>(sample.image.height) / height;
     if (std::abs(sx / sy - 1) > 0.01) {
-      throw Error(ErrorCode::kInput, entry.file, fmt::format("is {}x{}, its annotations are for {}x{}", sample.image.width, sample.image.height, width, height),
+      throw Error(ErrorCode::kInput, entry.file,
+                  fmt::format("is {}x{}, its annotations are for {}x{}", sample.image.width, sample.image.height, width, height),
                   "use the pictures that belong to " + name_);
     }
     scale_labels(sample, sx, sy);
@@ -230,7 +242,8 @@ std::vector<int> flip_order(const std::vector<std::string>& keypoint_names) {
     std::string mirrored = swapped(keypoint_names[k], "left", "right");
     if (mirrored.empty()) mirrored = swapped(keypoint_names[k], "right", "left");
     const auto found = std::find(keypoint_names.begin(), keypoint_names.end(), mirrored);
-    order.push_back(static_cast<int>(found == keypoint_names.end() ? static_cast<std::ptrdiff_t>(k) : found - keypoint_names.begin()));
+    order.push_back(
+        static_cast<int>(found == keypoint_names.end() ? static_cast<std::ptrdiff_t>(k) : found - keypoint_names.begin()));
   }
   return order;
 }

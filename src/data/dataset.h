@@ -43,8 +43,8 @@ class Dataset {
   struct Entry {
     std::string file;
     Sample labels = {};
-    std::string sequence = {};           // name of the video
-    std::size_t first = 0, last = 0;     // entries of the same video
+    std::string sequence = {};        // name of the video
+    std::size_t first = 0, last = 0;  // entries of the same video
   };
   void read_coco(const DatasetConfig& config);
   void read_posetrack(const DatasetConfig& config);
@@ -54,8 +54,8 @@ class Dataset {
   void select(const DatasetConfig& config);
 
   std::string name_;
-  std::vector<Entry> entries_;         // all frames
-  std::vector<std::size_t> keys_;      // positions in entries_ that count as pictures
+  std::vector<Entry> entries_;     // all frames
+  std::vector<std::size_t> keys_;  // positions in entries_ that count as pictures
   std::vector<std::string> keypoint_names_;
 };
 

@@ -16,15 +16,19 @@ DatasetConfig coco(const std::string& annotations, const std::string& images) {
   return config;
 }
 
-std::string one_image(const TempFolder& folder, const std::string& annotations, const std::string& image_extra = "", const std::string& info = "") {
-  return folder.write("a.json", fmt::format(R"({{{}"images": [{{"id": 5, "file_name": "a.png", "width": 40, "height": 30{}}}], "annotations": [{}], {}}})",
-                                            info, image_extra, annotations, kCategory));
+std::string one_image(const TempFolder& folder, const std::string& annotations, const std::string& image_extra = "",
+                      const std::string& info = "") {
+  return folder.write(
+      "a.json",
+      fmt::format(R"({{{}"images": [{{"id": 5, "file_name": "a.png", "width": 40, "height": 30{}}}], "annotations": [{}], {}}})",
+                  info, image_extra, annotations, kCategory));
 }
 
 std::string annotation(const std::string& keypoints, const std::string& box, double area = 50, const std::string& extra = "") {
   static int id = 0;
-  return fmt::format(R"({{"id": {}, "image_id": 5, "category_id": 1, "iscrowd": 0, "num_keypoints": 1, "keypoints": [{}], "bbox": [{}], "area": {}{}}})",
-                     ++id, keypoints, box, area, extra);
+  return fmt::format(
+      R"({{"id": {}, "image_id": 5, "category_id": 1, "iscrowd": 0, "num_keypoints": 1, "keypoints": [{}], "bbox": [{}], "area": {}{}}})",
+      ++id, keypoints, box, area, extra);
 }
 
 constexpr char kGood[] = "3,4,2, 5,6,1, 0,0,0, 0,0,0";
@@ -90,8 +94,11 @@ TEST(Dataset, KnowsWhoseBystandersAreUnlabelled) {
   TempFolder folder;
   const std::string person = annotation(kGood, "2,3,10,12");
   EXPECT_FALSE(Dataset(coco(one_image(folder, person), folder / ".")).labels(0).unlabelled_bystanders);
-  EXPECT_TRUE(Dataset(coco(one_image(folder, person, R"(, "labels": "keypoint persons only")"), folder / ".")).labels(0).unlabelled_bystanders);
-  const std::string path = one_image(folder, person, R"(, "neck": null, "head_top": [3, 4])", R"("info": {"bystanders": "unlabelled"}, )");
+  EXPECT_TRUE(Dataset(coco(one_image(folder, person, R"(, "labels": "keypoint persons only")"), folder / "."))
+                  .labels(0)
+                  .unlabelled_bystanders);
+  const std::string path =
+      one_image(folder, person, R"(, "neck": null, "head_top": [3, 4])", R"("info": {"bystanders": "unlabelled"}, )");
   EXPECT_TRUE(Dataset(coco(path, folder / ".")).labels(0).unlabelled_bystanders);
   DatasetConfig config = coco(path, folder / ".");
   config.bystanders = "labelled";
@@ -150,7 +157,10 @@ TEST(Dataset, BadInputIsNamedWithARemedy) {
   expect_error([&] { Dataset(coco(good, folder / "nowhere")); }, ErrorCode::kInput, "nowhere");
   const std::string cut = folder.write("cut.json", R"({"images": [{"id": 5, "file_)");
   expect_error([&] { Dataset(coco(cut, folder / ".")); }, ErrorCode::kInput, "cut.json");
-  const std::string escape = folder.write("escape.json", fmt::format(R"({{"images": [{{"id": 5, "file_name": "../a.png", "width": 40, "height": 30}}], "annotations": [], {}}})", kCategory));
+  const std::string escape = folder.write(
+      "escape.json",
+      fmt::format(R"({{"images": [{{"id": 5, "file_name": "../a.png", "width": 40, "height": 30}}], "annotations": [], {}}})",
+                  kCategory));
   expect_error([&] { Dataset(coco(escape, folder / ".")); }, ErrorCode::kInput, "../a.png");
   const Dataset set(coco(one_image(folder, annotation(kGood, "2,3,10,12")), folder / "."));
   expect_error([&] { set.load(0); }, ErrorCode::kInput, "a.png");
@@ -161,7 +171,8 @@ TEST(Dataset, BadInputIsNamedWithARemedy) {
 }
 
 TEST(FlipOrder, ExchangesLeftAndRightByName) {
-  EXPECT_EQ(flip_order({"nose", "left_eye", "right_eye", "right_hip", "head_top", "left_hip"}), (std::vector<int>{0, 2, 1, 5, 4, 3}));
+  EXPECT_EQ(flip_order({"nose", "left_eye", "right_eye", "right_hip", "head_top", "left_hip"}),
+            (std::vector<int>{0, 2, 1, 5, 4, 3}));
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ constexpr std::uint64_t kOrderStream = 0x6f72646572;  // keeps shuffles apart fr
 
 template <typename T>
 void shuffle(std::vector<T>& items, Random random) {
-  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i) - 1))]);
+  for (std::size_t i = items.size(); i > 1; --i)
+    std::swap(items[i - 1], items[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i) - 1))]);
 }
 
 bool portrait(const std::vector<WeightedDataset>& sets, const PlanItem& item) {
@@ -23,7 +24,8 @@ bool portrait(const std::vector<WeightedDataset>& sets, const PlanItem& item) {
 }
 
 // Positions epoch * share .. + share of the endless sequence of shuffles of one set.
-void take_share(const WeightedDataset& set, std::size_t number, std::uint64_t seed, std::int64_t epoch, std::vector<PlanItem>& items) {
+void take_share(const WeightedDataset& set, std::size_t number, std::uint64_t seed, std::int64_t epoch,
+                std::vector<PlanItem>& items) {
   const auto size = static_cast<std::int64_t>(set.dataset->size());
   const std::int64_t share = epoch_share(set);
   std::vector<std::size_t> order(set.dataset->size());

@@ -23,11 +23,13 @@ std::vector<std::string> joints_of(const std::vector<WeightedDataset>& sets) {
 }
 
 void check_config(const LoaderConfig& config, const AugmentConfig& augment) {
-  if (config.batch < 1 || config.pad_multiple < 1 || config.workers < 0 || config.queue < 1 || config.world < 1 || config.rank < 0 ||
-      config.rank >= config.world || augment.long_sides.empty()) {
-    throw Error(ErrorCode::kUsage, "loader", "batch, pad_multiple, queue, world, rank or long_sides is out of range", "use positive numbers");
+  if (config.batch < 1 || config.pad_multiple < 1 || config.workers < 0 || config.queue < 1 || config.world < 1 ||
+      config.rank < 0 || config.rank >= config.world || augment.long_sides.empty()) {
+    throw Error(ErrorCode::kUsage, "loader", "batch, pad_multiple, queue, world, rank or long_sides is out of range",
+                "use positive numbers");
   }
-  if (config.clip.frames > 1 && augment.mosaic > 0) throw Error(ErrorCode::kUsage, "loader", "a mosaic cannot be made of clips", "set mosaic = 0");
+  if (config.clip.frames > 1 && augment.mosaic > 0)
+    throw Error(ErrorCode::kUsage, "loader", "a mosaic cannot be made of clips", "set mosaic = 0");
 }
 
 }  // namespace
@@ -38,7 +40,8 @@ std::vector<WeightedDataset> open_datasets(const std::vector<DatasetConfig>& con
   const std::vector<std::string> joints = joints_of(sets);
   for (const WeightedDataset& set : sets) {
     if (!set.dataset->keypoint_names().empty() && set.dataset->keypoint_names() != joints) {
-      throw Error(ErrorCode::kUsage, set.dataset->name(), "has other joints than the sets before it", "train on sets of one joint order");
+      throw Error(ErrorCode::kUsage, set.dataset->name(), "has other joints than the sets before it",
+                  "train on sets of one joint order");
     }
   }
   return sets;
@@ -96,7 +99,11 @@ struct Loader::State {
       const bool had_people = !source.people.empty();
       if (random.chance(augment.mosaic)) {
         std::array<Sample, 3> others;
-        for (Sample& other : others) other = load(any_of(random.chance(0.5) ? item.dataset : static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(sets.size()) - 1)), random));
+        for (Sample& other : others)
+          other = load(any_of(random.chance(0.5)
+                                  ? item.dataset
+                                  : static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(sets.size()) - 1)),
+                              random));
         sample = mosaic({&source, &others[0], &others[1], &others[2]}, augment, random, long_side);
       } else {
         sample = apply_augment(source, draw_augment(augment, random, long_side));
@@ -183,7 +190,8 @@ struct Loader::State {
   }
 };
 
-Loader::Loader(std::vector<WeightedDataset> datasets, AugmentConfig augment, LoaderConfig config, Mode mode) : state_(std::make_unique<State>()) {
+Loader::Loader(std::vector<WeightedDataset> datasets, AugmentConfig augment, LoaderConfig config, Mode mode)
+    : state_(std::make_unique<State>()) {
   check_config(config, augment);
   state_->sets = std::move(datasets);
   state_->augment = std::move(augment);
@@ -201,7 +209,8 @@ Loader::Loader(std::vector<WeightedDataset> datasets, AugmentConfig augment, Loa
   const std::int64_t batch = config.batch;
   state_->per_epoch = mode == Mode::kTrain ? pictures / batch / config.world : (pictures + batch - 1) / batch;
   if (state_->per_epoch == 0) {
-    throw Error(ErrorCode::kUsage, "loader", fmt::format("an epoch has {} pictures, less than a batch of {} on {} processes", pictures, batch, config.world),
+    throw Error(ErrorCode::kUsage, "loader",
+                fmt::format("an epoch has {} pictures, less than a batch of {} on {} processes", pictures, batch, config.world),
                 "use a smaller batch, more pictures or a larger weight");
   }
 }

@@ -36,8 +36,8 @@ class Loader {
   std::optional<Batch> next();
 
   std::int64_t batches_per_epoch() const;
-  std::int64_t step() const;          // of the batch that `next` gives
-  void skip_to(std::int64_t step);    // also backwards
+  std::int64_t step() const;        // of the batch that `next` gives
+  void skip_to(std::int64_t step);  // also backwards
 
  private:
   struct State;

@@ -9,7 +9,7 @@ namespace vepe::data {
 namespace {
 
 struct Patch {
-  double x = 0, y = 0;          // centre
+  double x = 0, y = 0;  // centre
   double half_width = 0, half_height = 0;
   bool ellipse = false;
 
@@ -33,7 +33,8 @@ const Person* choose_person(const Sample& sample, std::uint64_t seed) {
 
 Patch place_patch(const Sample& sample, std::uint64_t seed, Random& random) {
   const Person* person = choose_person(sample, seed);
-  const double size = person ? std::max(person->box.width(), person->box.height()) : std::max(sample.image.width, sample.image.height);
+  const double size =
+      person ? std::max(person->box.width(), person->box.height()) : std::max(sample.image.width, sample.image.height);
   Patch patch;
   patch.half_width = std::max(1.0, size * random.uniform(0.15, 0.4) / 2);
   patch.half_height = std::max(1.0, size * random.uniform(0.15, 0.4) / 2);
@@ -57,11 +58,14 @@ Patch place_patch(const Sample& sample, std::uint64_t seed, Random& random) {
 
 void paint(video::Image& image, const Patch& patch, Random& random) {
   const bool texture = random.chance(0.5);
-  const int shift_x = static_cast<int>(random.integer(0, image.width - 1)), shift_y = static_cast<int>(random.integer(0, image.height - 1));
+  const int shift_x = static_cast<int>(random.integer(0, image.width - 1)),
+            shift_y = static_cast<int>(random.integer(0, image.height - 1));
   std::uint8_t colour[3];
   for (std::uint8_t& channel : colour) channel = static_cast<std::uint8_t>(random.integer(0, 255));
-  const int y0 = std::max(0, static_cast<int>(patch.y - patch.half_height)), y1 = std::min(image.height, static_cast<int>(patch.y + patch.half_height) + 1);
-  const int x0 = std::max(0, static_cast<int>(patch.x - patch.half_width)), x1 = std::min(image.width, static_cast<int>(patch.x + patch.half_width) + 1);
+  const int y0 = std::max(0, static_cast<int>(patch.y - patch.half_height)),
+            y1 = std::min(image.height, static_cast<int>(patch.y + patch.half_height) + 1);
+  const int x0 = std::max(0, static_cast<int>(patch.x - patch.half_width)),
+            x1 = std::min(image.width, static_cast<int>(patch.x + patch.half_width) + 1);
   for (int y = y0; y < y1; ++y) {
     const std::uint8_t* from = image.row((y + shift_y) % image.height);
     std::uint8_t* to = image.row(y);
@@ -87,7 +91,8 @@ void add_occluders(Sample& sample, int count, std::uint64_t seed) {
     bool seen = false;
     for (Keypoint& keypoint : person.keypoints) {
       if (keypoint.visibility == 0) continue;
-      const bool covered = std::any_of(patches.begin(), patches.end(), [&](const Patch& patch) { return patch.covers(keypoint.x, keypoint.y); });
+      const bool covered =
+          std::any_of(patches.begin(), patches.end(), [&](const Patch& patch) { return patch.covers(keypoint.x, keypoint.y); });
       if (covered) keypoint.visibility = 1;
       seen = seen || !covered;
     }

@@ -35,7 +35,7 @@ struct Person {
   std::vector<Keypoint> keypoints;  // K, the joint order of the data set
   float area = 0;                   // pixels^2 of the segment (OKS scale); changes by resizing only, not by cropping
   Box box;
-  std::int64_t track_id = -1;       // -1: none
+  std::int64_t track_id = -1;  // -1: none
 };
 
 // A picture with its labels.

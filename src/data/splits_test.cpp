@@ -18,7 +18,8 @@ std::set<std::string> list(const std::string& name) {
 }
 
 TEST(Splits, HaveTheirSizesAndNoPictureInCommon) {
-  const std::map<std::string, std::size_t> sizes = {{"coco_train", 2049}, {"coco_val", 420}, {"single", 650}, {"nobody", 250}, {"unlabelled", 230}};
+  const std::map<std::string, std::size_t> sizes = {
+      {"coco_train", 2049}, {"coco_val", 420}, {"single", 650}, {"nobody", 250}, {"unlabelled", 230}};
   std::map<std::string, std::string> owner;
   for (const auto& [name, size] : sizes) {
     const std::set<std::string> ids = list(name);
@@ -31,7 +32,8 @@ TEST(Splits, HaveTheirSizesAndNoPictureInCommon) {
 }
 
 TEST(Splits, HoldOutIsAPartOfTheTrainingSet) {
-  const std::set<std::string> train = list("coco_train"), holdout = list("coco_train_holdout"), train2017 = list("coco_train_train2017");
+  const std::set<std::string> train = list("coco_train"), holdout = list("coco_train_holdout"),
+                              train2017 = list("coco_train_train2017");
   EXPECT_EQ(holdout.size(), 200u);
   EXPECT_EQ(train2017.size(), 165u);
   for (const std::string& id : holdout) EXPECT_TRUE(train.contains(id)) << id;

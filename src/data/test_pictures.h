@@ -95,7 +95,8 @@ class TempFolder {
 };
 
 // Four joints: nose, left_hand, right_hand, foot.
-inline const char* kCategory = R"("categories": [{"id": 1, "name": "person", "keypoints": ["nose", "left_hand", "right_hand", "foot"], "skeleton": []}])";
+inline const char* kCategory =
+    R"("categories": [{"id": 1, "name": "person", "keypoints": ["nose", "left_hand", "right_hand", "foot"], "skeleton": []}])";
 
 // A set of `count` pictures with one person each; every third is a portrait. Picture i has id 100 + i.
 inline std::string write_set(const TempFolder& folder, int count, const std::string& name = "set") {
@@ -107,11 +108,14 @@ inline std::string write_set(const TempFolder& folder, int count, const std::str
     add_dot(image, 20 + i % 20, 30);
     video::write_image(folder / fmt::format("{}_images/{:012d}.png", name, 100 + i), image);
     const char* comma = i ? "," : "";
-    images += fmt::format(R"({}{{"id": {}, "file_name": "{:012d}.png", "width": {}, "height": {}}})", comma, 100 + i, 100 + i, width, height);
-    annotations += fmt::format(R"({}{{"id": {}, "image_id": {}, "category_id": 1, "iscrowd": 0, "num_keypoints": 3, "keypoints": [{},29.5,2, 30,40,1, 25,45,2, 0,0,0], "bbox": [10, 20, 40, 30], "area": 600}})",
-                               comma, 1 + i, 100 + i, 19.5 + i % 20);
+    images += fmt::format(R"({}{{"id": {}, "file_name": "{:012d}.png", "width": {}, "height": {}}})", comma, 100 + i, 100 + i,
+                          width, height);
+    annotations += fmt::format(
+        R"({}{{"id": {}, "image_id": {}, "category_id": 1, "iscrowd": 0, "num_keypoints": 3, "keypoints": [{},29.5,2, 30,40,1, 25,45,2, 0,0,0], "bbox": [10, 20, 40, 30], "area": 600}})",
+        comma, 1 + i, 100 + i, 19.5 + i % 20);
   }
-  return folder.write(name + ".json", fmt::format(R"({{"images": [{}], "annotations": [{}], {}}})", images, annotations, kCategory));
+  return folder.write(name + ".json",
+                      fmt::format(R"({{"images": [{}], "annotations": [{}], {}}})", images, annotations, kCategory));
 }
 
 }  // namespace vepe::data::testing

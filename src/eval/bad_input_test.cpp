@@ -36,8 +36,13 @@ class Folder {
 Json posetrack_file(bool gt) {
   Json file;
   for (int t = 0; t < 3; ++t) {
-    file["images"].push_back({{"file_name", "images/val/000001_mpii_test/00000" + std::to_string(t) + ".jpg"}, {"id", 100 + t}, {"frame_id", 100 + t},
-                              {"vid_id", "000001"}, {"is_labeled", true}, {"ignore_regions_x", Json::array()}, {"ignore_regions_y", Json::array()}});
+    file["images"].push_back({{"file_name", "images/val/000001_mpii_test/00000" + std::to_string(t) + ".jpg"},
+                              {"id", 100 + t},
+                              {"frame_id", 100 + t},
+                              {"vid_id", "000001"},
+                              {"is_labeled", true},
+                              {"ignore_regions_x", Json::array()},
+                              {"ignore_regions_y", Json::array()}});
     for (int p = 0; p < 2; ++p) {
       Json person{{"image_id", 100 + t}, {"id", 10 * t + p}, {"track_id", p}, {"category_id", 1}, {"keypoints", Json::array()}};
       for (int k = 0; k < 17; ++k) {
@@ -48,9 +53,12 @@ Json posetrack_file(bool gt) {
       file["annotations"].push_back(person);
     }
   }
-  file["categories"] = Json::array({{{"id", 1}, {"name", "person"}, {"keypoints", {"nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder",
-                                    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
-                                    "right_knee", "left_ankle", "right_ankle"}}}});
+  file["categories"] = Json::array({{{"id", 1},
+                                     {"name", "person"},
+                                     {"keypoints",
+                                      {"nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder",
+                                       "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip",
+                                       "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"}}}});
   return file;
 }
 
@@ -80,35 +88,81 @@ struct PoseCase {
 TEST(BadInput, PoseTrackFiles) {
   const std::string where = "000001_mpii_test";
   const std::vector<PoseCase> cases{
-      {"missing frame", [](Json&, Json& p) { p["images"].erase(2); p["annotations"].erase(4); p["annotations"].erase(4); }, {where, "2 frames", "3"}},
-      {"further frame", [](Json&, Json& p) { auto i = p["images"][2]; i["id"] = 103; p["images"].push_back(i); }, {where, "4 frames", "3"}},
-      {"duplicate track id", [](Json& g, Json&) { g["annotations"][3]["track_id"] = 0; }, {"ground truth", where, "frame 1", "track id 0", "twice"}},
-      {"duplicate predicted track id", [](Json&, Json& p) { p["annotations"][5]["track_id"] = 0; }, {"predictions", where, "frame 2", "track id 0", "twice"}},
-      {"no track id", [](Json&, Json& p) { p["annotations"][1].erase("track_id"); }, {"predictions", where, "frame 0", "no track id"}},
-      {"no head box", [](Json& g, Json&) { g["annotations"][2].erase("bbox_head"); }, {"ground truth", where, "frame 1", "no head box"}},
+      {"missing frame",
+       [](Json&, Json& p) {
+         p["images"].erase(2);
+         p["annotations"].erase(4);
+         p["annotations"].erase(4);
+       },
+       {where, "2 frames", "3"}},
+      {"further frame",
+       [](Json&, Json& p) {
+         auto i = p["images"][2];
+         i["id"] = 103;
+         p["images"].push_back(i);
+       },
+       {where, "4 frames", "3"}},
+      {"duplicate track id",
+       [](Json& g, Json&) { g["annotations"][3]["track_id"] = 0; },
+       {"ground truth", where, "frame 1", "track id 0", "twice"}},
+      {"duplicate predicted track id",
+       [](Json&, Json& p) { p["annotations"][5]["track_id"] = 0; },
+       {"predictions", where, "frame 2", "track id 0", "twice"}},
+      {"no track id",
+       [](Json&, Json& p) { p["annotations"][1].erase("track_id"); },
+       {"predictions", where, "frame 0", "no track id"}},
+      {"no head box",
+       [](Json& g, Json&) { g["annotations"][2].erase("bbox_head"); },
+       {"ground truth", where, "frame 1", "no head box"}},
       {"huge coordinate", [](Json&, Json& p) { p["annotations"][0]["keypoints"][3] = "HUGE"; }, {where + ".json"}},
       {"not a number", [](Json&, Json& p) { p["annotations"][0]["keypoints"][3] = "NAN"; }, {where + ".json"}},
       {"infinite score", [](Json&, Json& p) { p["annotations"][0]["scores"][3] = "HUGE"; }, {where + ".json"}},
       {"unknown image", [](Json&, Json& p) { p["annotations"][0]["image_id"] = 555; }, {where + ".json", "555"}},
-      {"keypoint count", [](Json&, Json& p) { p["annotations"][0]["keypoints"].erase(50); }, {where + ".json", "annotation 0", "multiple of 3"}},
+      {"keypoint count",
+       [](Json&, Json& p) { p["annotations"][0]["keypoints"].erase(50); },
+       {where + ".json", "annotation 0", "multiple of 3"}},
       {"annolist expected", [](Json&, Json&) {}, {where + ".json", "annolist"}, false, PoseProtocol::kPoseTrack17},
-      {"joints of another kind", [](Json&, Json& p) { for (auto& k : p["categories"][0]["keypoints"]) k = "x_" + k.get<std::string>(); }, {where}, false},
-      {"other images", [](Json&, Json& p) { p["images"][1]["id"] = 200; p["annotations"][2]["image_id"] = 200; p["annotations"][3]["image_id"] = 200; },
-       {"predictions", where, "frame 1", "200", "101"}, true, PoseProtocol::kPoseTrack21},
-      {"labelled frame without people", [](Json& g, Json&) { g["annotations"].erase(2); g["annotations"].erase(2); },
-       {"ground truth", where, "frame 1", "no annotations", "--strict-definition"}, true, PoseProtocol::kPoseTrack21},
-      {"everyone ignored", [](Json& g, Json& p) {
+      {"joints of another kind",
+       [](Json&, Json& p) {
+         for (auto& k : p["categories"][0]["keypoints"]) k = "x_" + k.get<std::string>();
+       },
+       {where},
+       false},
+      {"other images",
+       [](Json&, Json& p) {
+         p["images"][1]["id"] = 200;
+         p["annotations"][2]["image_id"] = 200;
+         p["annotations"][3]["image_id"] = 200;
+       },
+       {"predictions", where, "frame 1", "200", "101"},
+       true,
+       PoseProtocol::kPoseTrack21},
+      {"labelled frame without people",
+       [](Json& g, Json&) {
+         g["annotations"].erase(2);
+         g["annotations"].erase(2);
+       },
+       {"ground truth", where, "frame 1", "no annotations", "--strict-definition"},
+       true,
+       PoseProtocol::kPoseTrack21},
+      {"everyone ignored",
+       [](Json& g, Json& p) {
          g["images"][1]["ignore_regions_x"] = {{0, 250, 250, 0}};
          g["images"][1]["ignore_regions_y"] = {{0, 0, 900, 900}};
          g["annotations"].erase(3);
          p["annotations"].erase(2);
-       }, {where, "frame 1", "ignore region"}, true, PoseProtocol::kPoseTrack21},
-      {"one frame", [](Json& g, Json& p) {
+       },
+       {where, "frame 1", "ignore region"},
+       true,
+       PoseProtocol::kPoseTrack21},
+      {"one frame",
+       [](Json& g, Json& p) {
          for (auto* f : {&g, &p}) {
            (*f)["images"].erase(1), (*f)["images"].erase(1);
            for (int i = 0; i < 4; ++i) (*f)["annotations"].erase(2);
          }
-       }, {where, "1 frame", "MOTA"}},
+       },
+       {where, "1 frame", "MOTA"}},
   };
   for (const PoseCase& c : cases) {
     SCOPED_TRACE(c.name);
@@ -197,17 +251,27 @@ Json coco_annotations() {
   Json file{{"images", {{{"id", 1}, {"width", 100}, {"height", 100}, {"file_name", "1.jpg"}}}}};
   Json keypoints = Json::array();
   for (int k = 0; k < 17; ++k) keypoints.insert(keypoints.end(), {10 + k, 20 + k, 2});
-  file["annotations"] = {{{"id", 1}, {"image_id", 1}, {"category_id", 1}, {"iscrowd", 0}, {"area", 3000}, {"bbox", {10, 20, 30, 100}},
-                          {"num_keypoints", 17}, {"keypoints", keypoints}}};
-  file["categories"] = Json::array({{{"id", 1}, {"name", "person"}, {"keypoints", {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder",
-                                    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
-                                    "right_knee", "left_ankle", "right_ankle"}}}});
+  file["annotations"] = {{{"id", 1},
+                          {"image_id", 1},
+                          {"category_id", 1},
+                          {"iscrowd", 0},
+                          {"area", 3000},
+                          {"bbox", {10, 20, 30, 100}},
+                          {"num_keypoints", 17},
+                          {"keypoints", keypoints}}};
+  file["categories"] = Json::array(
+      {{{"id", 1},
+        {"name", "person"},
+        {"keypoints",
+         {"nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
+          "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"}}}});
   return file;
 }
 
 TEST(BadInput, CocoFiles) {
   const auto with = [](const std::function<void(Json&)>& spoil) {
-    Json results = Json::array({{{"image_id", 1}, {"category_id", 1}, {"keypoints", coco_annotations()["annotations"][0]["keypoints"]}, {"score", 0.5}}});
+    Json results = Json::array(
+        {{{"image_id", 1}, {"category_id", 1}, {"keypoints", coco_annotations()["annotations"][0]["keypoints"]}, {"score", 0.5}}});
     spoil(results);
     return results.dump();
   };
@@ -220,7 +284,11 @@ TEST(BadInput, CocoFiles) {
       {"unknown image", with([](Json& r) { r[0]["image_id"] = 77; }), {"77"}},
       {"no score", with([](Json& r) { r[0].erase("score"); }), {"score"}},
       {"50 numbers", with([](Json& r) { r[0]["keypoints"].erase(0); }), {"r.json", "multiple of 3"}},
-      {"16 keypoints", with([](Json& r) { for (int i = 0; i < 3; ++i) r[0]["keypoints"].erase(0); }), {"16"}},
+      {"16 keypoints",
+       with([](Json& r) {
+         for (int i = 0; i < 3; ++i) r[0]["keypoints"].erase(0);
+       }),
+       {"16"}},
       {"text as number", with([](Json& r) { r[0]["keypoints"][0] = "4"; }), {"r.json"}},
       {"null score", with([](Json& r) { r[0]["score"] = nullptr; }), {"r.json", "null"}},
       {"an object", "{}", {"r.json"}},
@@ -236,7 +304,10 @@ TEST(BadInput, CocoFiles) {
   }
   Folder folder;
   folder.put("gt.json", coco_annotations().dump());
-  folder.put("r.json", with([](Json& r) { r.push_back(r[0]); r[0]["image_id"] = 77; }));
+  folder.put("r.json", with([](Json& r) {
+               r.push_back(r[0]);
+               r[0]["image_id"] = 77;
+             }));
   std::vector<formats::Skipped> skipped;
   CocoOptions lenient;
   lenient.lenient = true;

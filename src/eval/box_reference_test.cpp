@@ -56,7 +56,8 @@ BoxSequence random_sequence(int seed) {
     Id guess;
   };
   std::vector<Track> tracks;
-  for (int i = 0; i < persons; ++i) tracks.push_back({random.uniform(0, 150), random.uniform(0, 60), random.uniform(-6, 6), i + 10});
+  for (int i = 0; i < persons; ++i)
+    tracks.push_back({random.uniform(0, 150), random.uniform(0, 60), random.uniform(-6, 6), i + 10});
   BoxSequence sequence{.name = "random"};
   sequence.frames.resize(random.integer(2, 12));
   Id next = 50;
@@ -68,7 +69,8 @@ BoxSequence random_sequence(int seed) {
       if (random.chance(0.85)) frame.gt.push_back({i, box});
       if (random.chance(0.12)) t.guess = next++;
       if (random.chance(0.1) && persons > 1) std::swap(t.guess, tracks[(i + 1) % persons].guess);
-      if (random.chance(0.8)) frame.predictions.push_back({t.guess, {t.x + 7 * random.normal(), t.y + 9 * random.normal(), 40 + random.normal(), 100}});
+      if (random.chance(0.8))
+        frame.predictions.push_back({t.guess, {t.x + 7 * random.normal(), t.y + 9 * random.normal(), 40 + random.normal(), 100}});
     }
     std::set<Id> seen;
     std::erase_if(frame.predictions, [&](const auto& p) { return !seen.insert(p.id).second; });
@@ -96,13 +98,15 @@ void motmetrics(const BoxSequence& sequence, Reference& r) {
     };
     for (int o = 0; o < O; ++o) {
       for (int h = 0; h < H; ++h) {
-        if (guess_of.count(frame.gt[o].id) && guess_of[frame.gt[o].id] == frame.predictions[h].id && !taken.count(h) && std::isfinite(allowed(o, h))) {
+        if (guess_of.count(frame.gt[o].id) && guess_of[frame.gt[o].id] == frame.predictions[h].id && !taken.count(h) &&
+            std::isfinite(allowed(o, h))) {
           match[o] = h;
           taken.insert(h);
         }
       }
     }
-    for (const auto& [o, h] : best_pairs(O, H, [&](int a, int b) { return match.count(a) || taken.count(b) ? kInfinity : allowed(a, b); })) {
+    for (const auto& [o, h] :
+         best_pairs(O, H, [&](int a, int b) { return match.count(a) || taken.count(b) ? kInfinity : allowed(a, b); })) {
       const Id truth = frame.gt[o].id;
       r.switches += guess_of.count(truth) && guess_of[truth] != frame.predictions[h].id;
       guess_of[truth] = frame.predictions[h].id;
@@ -133,7 +137,8 @@ void trackeval_clear(const BoxSequence& sequence, Reference& r) {
       const auto held = before.find(frame.gt[g].id);
       return s + (held != before.end() && held->second == frame.predictions[p].id ? 1000 : 0);
     };
-    for (const auto& [g, p] : best_pairs(static_cast<int>(frame.gt.size()), static_cast<int>(frame.predictions.size()), [&](int a, int b) { return -score(a, b); })) {
+    for (const auto& [g, p] : best_pairs(static_cast<int>(frame.gt.size()), static_cast<int>(frame.predictions.size()),
+                                         [&](int a, int b) { return -score(a, b); })) {
       if (score(g, p) == 0) continue;
       const Id truth = frame.gt[g].id, guess = frame.predictions[p].id;
       r.clear_switches += ever.count(truth) && ever[truth] != guess;
@@ -197,7 +202,8 @@ PlainHota hota(const BoxSequence& sequence, double alpha) {
     const int G = static_cast<int>(frame.gt.size()), P = static_cast<int>(frame.predictions.size());
     const auto score = [&](int g, int p) {
       const double both = potential[{frame.gt[g].id, frame.predictions[p].id}];
-      return -both / (truths[frame.gt[g].id] + guesses[frame.predictions[p].id] - both) * iou(frame.gt[g].box, frame.predictions[p].box);
+      return -both / (truths[frame.gt[g].id] + guesses[frame.predictions[p].id] - both) *
+             iou(frame.gt[g].box, frame.predictions[p].box);
     };
     double matched = 0;
     for (const auto& [g, p] : best_pairs(G, P, score)) {

@@ -17,7 +17,8 @@ struct DenseFrames {
   std::vector<std::int64_t> gt_ids, predicted_ids;  // by dense number
 };
 
-std::vector<int> dense(const std::vector<TrackedBox>& boxes, std::unordered_map<std::int64_t, int>& index, std::vector<std::int64_t>& ids) {
+std::vector<int> dense(const std::vector<TrackedBox>& boxes, std::unordered_map<std::int64_t, int>& index,
+                       std::vector<std::int64_t>& ids) {
   std::vector<int> numbers;
   for (const auto& box : boxes) {
     const auto [place, is_new] = index.try_emplace(box.id, static_cast<int>(index.size()));
@@ -137,17 +138,22 @@ HotaCurves box_hota(const DenseFrames& dense) {
   return accumulator.result();
 }
 
-std::vector<TrackedBox> take_boxes(const formats::Frame& frame, const std::string& owner, bool gt, std::vector<formats::Skipped>* skipped) {
+std::vector<TrackedBox> take_boxes(const formats::Frame& frame, const std::string& owner, bool gt,
+                                   std::vector<formats::Skipped>* skipped) {
   std::vector<TrackedBox> boxes;
   std::unordered_set<std::int64_t> ids;
   for (const auto& person : frame.persons) {
     if (gt && person.score.value_or(1) < 1) continue;
     std::string defect;
-    if (!person.track_id) defect = "a box has no track id";
-    else if (!person.bbox) defect = "a track has no box";
+    if (!person.track_id)
+      defect = "a box has no track id";
+    else if (!person.bbox)
+      defect = "a track has no box";
     else if (!std::isfinite(person.bbox->x) || !std::isfinite(person.bbox->y) || !std::isfinite(person.bbox->width) ||
-             !std::isfinite(person.bbox->height)) defect = "a box is not finite";
-    else if (!ids.insert(*person.track_id).second) defect = "id " + std::to_string(*person.track_id) + " stands twice";
+             !std::isfinite(person.bbox->height))
+      defect = "a box is not finite";
+    else if (!ids.insert(*person.track_id).second)
+      defect = "id " + std::to_string(*person.track_id) + " stands twice";
     if (defect.empty()) {
       boxes.push_back({*person.track_id, *person.bbox});
       continue;
@@ -178,9 +184,12 @@ BoxSequence load_boxes(const formats::Sequence& gt, const formats::Sequence& pre
   for (const auto* side : {&gt, &predictions}) {
     for (const auto& frame : side->frames) last = std::max(last, frame.index);
   }
-  if (last >= 10'000'000) throw Error(ErrorCode::kInput, gt.name, "frame number " + std::to_string(last + 1) + " is not plausible", "number frames from 1");
+  if (last >= 10'000'000)
+    throw Error(ErrorCode::kInput, gt.name, "frame number " + std::to_string(last + 1) + " is not plausible",
+                "number frames from 1");
   result.frames.resize(static_cast<std::size_t>(last + 1));
-  for (const auto& frame : gt.frames) result.frames.at(frame.index).gt = take_boxes(frame, "ground truth " + gt.name, true, skipped);
+  for (const auto& frame : gt.frames)
+    result.frames.at(frame.index).gt = take_boxes(frame, "ground truth " + gt.name, true, skipped);
   for (const auto& frame : predictions.frames) {
     result.frames.at(frame.index).predictions = take_boxes(frame, "predictions " + predictions.name, false, skipped);
   }
@@ -208,13 +217,15 @@ BoxCounts combine_boxes(std::span<const BoxCounts> sequences) {
   std::vector<const HotaCurves*> hota;
   for (const BoxCounts& s : sequences) {
     t.clear += s.clear;
-    for (auto field : {&BoxCounts::fragmentations, &BoxCounts::mostly_tracked, &BoxCounts::partially_tracked, &BoxCounts::mostly_lost,
-                       &BoxCounts::gt_boxes, &BoxCounts::predicted_boxes, &BoxCounts::gt_ids, &BoxCounts::predicted_ids}) {
+    for (auto field :
+         {&BoxCounts::fragmentations, &BoxCounts::mostly_tracked, &BoxCounts::partially_tracked, &BoxCounts::mostly_lost,
+          &BoxCounts::gt_boxes, &BoxCounts::predicted_boxes, &BoxCounts::gt_ids, &BoxCounts::predicted_ids}) {
       t.*field += s.*field;
     }
     for (auto field : {&IdentityCounts::tp, &IdentityCounts::fn, &IdentityCounts::fp}) t.identity.*field += s.identity.*field;
     using C = TrackEvalClear;
-    for (auto field : {&C::tp, &C::fn, &C::fp, &C::switches, &C::fragments, &C::frames, &C::mostly_tracked, &C::partly_tracked, &C::mostly_lost}) {
+    for (auto field : {&C::tp, &C::fn, &C::fp, &C::switches, &C::fragments, &C::frames, &C::mostly_tracked, &C::partly_tracked,
+                       &C::mostly_lost}) {
       t.trackeval.*field += s.trackeval.*field;
     }
     t.trackeval.similarity += s.trackeval.similarity;
@@ -292,7 +303,8 @@ NamedValues trackeval_values(const BoxCounts& b) {
                      {"Frag", static_cast<double>(c.fragments)},
                      {"CLR_Frames", static_cast<double>(c.frames)}});
 
-  const double idtp = static_cast<double>(b.identity.tp), idfn = static_cast<double>(b.identity.fn), idfp = static_cast<double>(b.identity.fp);
+  const double idtp = static_cast<double>(b.identity.tp), idfn = static_cast<double>(b.identity.fn),
+               idfp = static_cast<double>(b.identity.fp);
   v.insert(v.end(), {{"IDF1", ratio(idtp, idtp + 0.5 * idfp + 0.5 * idfn)},
                      {"IDR", ratio(idtp, idtp + idfn)},
                      {"IDP", ratio(idtp, idtp + idfp)},

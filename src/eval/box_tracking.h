@@ -30,7 +30,8 @@ struct BoxSequence {
 // Pairs the frames of a MOT ground truth and result. Ground truth with a confidence below 1 does not count. Throws
 // Error(kInput) naming sequence and frame for an id that stands twice in a frame, boxes without an id and values that
 // are not finite; with `skipped` such boxes are left out and listed.
-BoxSequence load_boxes(const formats::Sequence& gt, const formats::Sequence& predictions, std::vector<formats::Skipped>* skipped = nullptr);
+BoxSequence load_boxes(const formats::Sequence& gt, const formats::Sequence& predictions,
+                       std::vector<formats::Skipped>* skipped = nullptr);
 
 // Global identity assignment (Ristani et al. 2016).
 struct IdentityCounts {
@@ -45,7 +46,7 @@ struct TrackEvalClear {
 };
 
 struct BoxCounts {
-  ClearCounts clear;  // py-motmetrics
+  ClearCounts clear;                                                                            // py-motmetrics
   std::int64_t fragmentations = 0, mostly_tracked = 0, partially_tracked = 0, mostly_lost = 0;  // py-motmetrics
   std::int64_t gt_boxes = 0, predicted_boxes = 0, gt_ids = 0, predicted_ids = 0;
   IdentityCounts identity;
@@ -58,9 +59,9 @@ BoxCounts evaluate_boxes(const BoxSequence& sequence, double min_iou = 0.5);
 BoxCounts combine_boxes(std::span<const BoxCounts> sequences);
 
 using NamedValues = std::vector<std::pair<std::string, double>>;
-NamedValues motmetrics_values(const BoxCounts& counts);       // under py-motmetrics' names; fractions and counts
-NamedValues trackeval_values(const BoxCounts& counts);        // under TrackEval's names; HOTA fields as means over thresholds
-NamedValues mot_summary(const BoxCounts& counts);             // MOTA MOTP IDF1 IDP IDR IDSW FP FN Frag HOTA DetA AssA ..
+NamedValues motmetrics_values(const BoxCounts& counts);  // under py-motmetrics' names; fractions and counts
+NamedValues trackeval_values(const BoxCounts& counts);   // under TrackEval's names; HOTA fields as means over thresholds
+NamedValues mot_summary(const BoxCounts& counts);        // MOTA MOTP IDF1 IDP IDR IDSW FP FN Frag HOTA DetA AssA ..
 
 double box_iou(const formats::Box& a, const formats::Box& b);
 

@@ -15,7 +15,8 @@ BoxSequence load(const std::string& name) {
   return load_boxes(gt, formats::read_mot(golden("mot_boxes/pred/" + name + ".txt")));
 }
 
-void compare(Comparison& comparison, const BoxCounts& counts, const nlohmann::json& kits, const std::string& name, const std::string& trackeval_name) {
+void compare(Comparison& comparison, const BoxCounts& counts, const nlohmann::json& kits, const std::string& name,
+             const std::string& trackeval_name) {
   const auto& motmetrics = kits.at("py_motmetrics").at(name);
   std::map<std::string, double> got;
   for (const auto& [field, value] : motmetrics_values(counts)) got[field] = value;

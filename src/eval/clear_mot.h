@@ -28,7 +28,8 @@ class ClearAccumulator {
  public:
   // Ids of the objects and hypotheses of one frame (unique within it) and their distances [objects, hypotheses];
   // NaN or infinite = the pair is not allowed.
-  void add_frame(std::span<const std::int64_t> objects, std::span<const std::int64_t> hypotheses, std::span<const double> distances);
+  void add_frame(std::span<const std::int64_t> objects, std::span<const std::int64_t> hypotheses,
+                 std::span<const double> distances);
 
   // `misses` misses and `false_positives` false positives without pairs.
   void add_unmatched(std::int64_t misses, std::int64_t false_positives);
@@ -39,12 +40,13 @@ class ClearAccumulator {
   const std::vector<int>& last_matches() const { return matched_; }
 
  private:
-  void keep_tracks(std::span<const std::int64_t> objects, std::span<const std::int64_t> hypotheses, std::span<const double> distances);
+  void keep_tracks(std::span<const std::int64_t> objects, std::span<const std::int64_t> hypotheses,
+                   std::span<const double> distances);
   void record_new_pair(std::int64_t object, std::int64_t hypothesis, double distance);
 
   ClearCounts counts_;
   std::unordered_map<std::int64_t, std::int64_t> hypothesis_of_, object_of_;  // last pair; never cleared by a miss
-  std::unordered_set<std::int64_t> used_;  // hypotheses that were matched before
+  std::unordered_set<std::int64_t> used_;                                     // hypotheses that were matched before
   LinearAssignment solver_;
   std::vector<double> open_;
   std::vector<int> matched_;

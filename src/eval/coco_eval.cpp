@@ -19,7 +19,8 @@ CocoReport evaluate_coco(const std::filesystem::path& gt, const std::filesystem:
   const formats::Sequence detections = formats::read_coco_results(predictions, read);
   const std::vector<OksImage> images = make_oks_images(annotations.poses, detections, options.lenient ? &skipped : nullptr);
 
-  const OksResult result = evaluate_oks(images, {joints->sigmas, options.max_detections, options.threads, options.strict_definition});
+  const OksResult result =
+      evaluate_oks(images, {joints->sigmas, options.max_detections, options.threads, options.strict_definition});
   CocoReport report{.summary = result.summary};
   report.resamples = options.resamples;
   if (options.resamples > 0) {

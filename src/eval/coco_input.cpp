@@ -54,13 +54,15 @@ std::vector<OksImage> make_oks_images(const formats::Sequence& gt, const formats
         throw Error(ErrorCode::kInput, where, "the annotations have no such image",
                     "predict the images of this annotation file, or pass --lenient to leave the detections out");
       }
-      skipped->push_back({where, "the annotations have no such image; " + std::to_string(frame.persons.size()) + " detections left out"});
+      skipped->push_back(
+          {where, "the annotations have no such image; " + std::to_string(frame.persons.size()) + " detections left out"});
       continue;
     }
     for (const auto& person : frame.persons) {
       std::string defect;
       if (person.keypoints.size() != joints) {
-        defect = "a detection has " + std::to_string(person.keypoints.size()) + " keypoints, the annotations " + std::to_string(joints);
+        defect =
+            "a detection has " + std::to_string(person.keypoints.size()) + " keypoints, the annotations " + std::to_string(joints);
       } else if (!person.score) {
         defect = "a detection has no score";
       }
@@ -69,7 +71,8 @@ std::vector<OksImage> make_oks_images(const formats::Sequence& gt, const formats
       } else if (skipped) {
         skipped->push_back({where, defect + "; left out"});
       } else {
-        throw Error(ErrorCode::kInput, where, defect, "write the detections in the annotations' joint order with scores, or pass --lenient");
+        throw Error(ErrorCode::kInput, where, defect,
+                    "write the detections in the annotations' joint order with scores, or pass --lenient");
       }
     }
   }

@@ -170,7 +170,8 @@ void check(const OksImage& image, std::size_t joints) {
   };
   const auto check_keypoints = [&](const std::vector<double>& keypoints, const char* owner) {
     if (keypoints.size() != 3 * joints) {
-      fail(std::string(owner) + " has " + std::to_string(keypoints.size()) + " keypoint numbers, want " + std::to_string(3 * joints));
+      fail(std::string(owner) + " has " + std::to_string(keypoints.size()) + " keypoint numbers, want " +
+           std::to_string(3 * joints));
     }
     for (double v : keypoints) {
       if (!std::isfinite(v)) fail(std::string(owner) + " has a keypoint that is not finite");
@@ -189,14 +190,23 @@ void check(const OksImage& image, std::size_t joints) {
 }  // namespace
 
 const std::vector<double>& coco_sigmas() {
-  static const std::vector<double> sigmas = {.26 / 10, .25 / 10, .25 / 10, .35 / 10, .35 / 10, .79 / 10,  .79 / 10, .72 / 10, .72 / 10,
-                                             .62 / 10, .62 / 10, 1.07 / 10, 1.07 / 10, .87 / 10, .87 / 10, .89 / 10, .89 / 10};
+  static const std::vector<double> sigmas = {.26 / 10,  .25 / 10, .25 / 10, .35 / 10, .35 / 10, .79 / 10,
+                                             .79 / 10,  .72 / 10, .72 / 10, .62 / 10, .62 / 10, 1.07 / 10,
+                                             1.07 / 10, .87 / 10, .87 / 10, .89 / 10, .89 / 10};
   return sigmas;
 }
 
 std::array<std::pair<const char*, double>, 10> summary_values(const OksSummary& s) {
-  return {{{"AP", s.AP}, {"AP50", s.AP50}, {"AP75", s.AP75}, {"APm", s.APm}, {"APl", s.APl},
-           {"AR", s.AR}, {"AR50", s.AR50}, {"AR75", s.AR75}, {"ARm", s.ARm}, {"ARl", s.ARl}}};
+  return {{{"AP", s.AP},
+           {"AP50", s.AP50},
+           {"AP75", s.AP75},
+           {"APm", s.APm},
+           {"APl", s.APl},
+           {"AR", s.AR},
+           {"AR50", s.AR50},
+           {"AR75", s.AR75},
+           {"ARm", s.ARm},
+           {"ARl", s.ARl}}};
 }
 
 std::vector<double> oks_matrix(const OksImage& image, std::span<const double> sigmas) {
@@ -248,7 +258,8 @@ OksResult evaluate_oks(std::span<const OksImage> images, const OksOptions& optio
 
 std::array<Interval, 10> bootstrap_oks(const OksResult& result, int resamples, std::uint64_t seed, double level, int threads,
                                        bool strict_definition) {
-  if (resamples < 1 || !(level > 0 && level < 1)) throw Error(ErrorCode::kUsage, "bootstrap", "wants at least 1 resample and 0 < level < 1");
+  if (resamples < 1 || !(level > 0 && level < 1))
+    throw Error(ErrorCode::kUsage, "bootstrap", "wants at least 1 resample and 0 < level < 1");
   const std::size_t images = result.outcomes[0].size();
   std::vector<std::size_t> order(images);
   std::iota(order.begin(), order.end(), std::size_t{0});

@@ -15,12 +15,12 @@ namespace vepe::eval {
 
 // One annotated person. Lengths in pixels of the image.
 struct OksGroundTruth {
-  std::vector<double> keypoints;    // [3K]: x, y, v; v > 0 = labelled
-  double area = 0;                  // pixels^2
-  std::array<double, 4> bbox{};     // x, y, width, height
+  std::vector<double> keypoints;  // [3K]: x, y, v; v > 0 = labelled
+  double area = 0;                // pixels^2
+  std::array<double, 4> bbox{};   // x, y, width, height
   bool iscrowd = false;
-  int num_keypoints = 0;            // 0 = ignored
-  std::int64_t id = 1;              // the kit takes a match with annotation 0 for no match
+  int num_keypoints = 0;  // 0 = ignored
+  std::int64_t id = 1;    // the kit takes a match with annotation 0 for no match
 };
 
 // One detected person.
@@ -64,14 +64,14 @@ struct OksCurves {
 struct OksDetectionOutcome {
   double score = 0;
   std::uint16_t matched = 0, ignored = 0;
-  int detection = 0;            // index in OksImage::dt
+  int detection = 0;                     // index in OksImage::dt
   std::array<int, kOksThresholds> gt{};  // index in OksImage::gt, -1 = none
 };
 
 // The matching of one image for one range of areas.
 struct OksImageOutcome {
-  bool empty = true;  // neither ground truth nor detections
-  int positives = 0;  // ground truth that counts
+  bool empty = true;                            // neither ground truth nor detections
+  int positives = 0;                            // ground truth that counts
   std::vector<OksDetectionOutcome> detections;  // by falling score, at most max_detections
 };
 

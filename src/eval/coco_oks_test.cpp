@@ -42,7 +42,8 @@ TEST(CocoOks, SimilaritiesEqualTheKit) {
   const auto images = golden_images();
   int compared = 0;
   for (const auto& entry : want.at("oks")) {
-    const auto image = std::find_if(images.begin(), images.end(), [&](const auto& i) { return i.id == entry.at("image_id").template get<std::int64_t>(); });
+    const auto image = std::find_if(images.begin(), images.end(),
+                                    [&](const auto& i) { return i.id == entry.at("image_id").template get<std::int64_t>(); });
     ASSERT_NE(image, images.end());
     const auto& matrix = entry.at("matrix");
     const auto oks = oks_matrix(*image, coco_sigmas());
@@ -50,7 +51,8 @@ TEST(CocoOks, SimilaritiesEqualTheKit) {
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return image->dt[a].score > image->dt[b].score; });
     for (std::size_t d = 0; d < matrix.size(); ++d) {
-      for (std::size_t g = 0; g < matrix[d].size(); ++g) comparison.equal(oks[order[d] * image->gt.size() + g], matrix[d][g], "OKS");
+      for (std::size_t g = 0; g < matrix[d].size(); ++g)
+        comparison.equal(oks[order[d] * image->gt.size() + g], matrix[d][g], "OKS");
       ++compared;
     }
   }

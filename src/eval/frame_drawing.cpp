@@ -47,13 +47,17 @@ View view_of(const WorstFrame& frame) {
 }
 
 std::string draw_person(const EvalPerson& person, const char* style, double stroke) {
-  std::string svg = fmt::format("<g class=\"{}\" stroke-width=\"{:.1f}\" stroke-linecap=\"round\" opacity=\"0.85\">", style, stroke);
+  std::string svg =
+      fmt::format("<g class=\"{}\" stroke-width=\"{:.1f}\" stroke-linecap=\"round\" opacity=\"0.85\">", style, stroke);
   for (const auto& [a, b] : formats::posetrack15().limbs) {
     if (!person.present[a] || !person.present[b]) continue;
-    svg += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", person.x[a], person.y[a], person.x[b], person.y[b]);
+    svg += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", person.x[a], person.y[a], person.x[b],
+                       person.y[b]);
   }
   for (int j = 0; j < kPoseJoints; ++j) {
-    if (person.present[j]) svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" stroke=\"none\"/>", person.x[j], person.y[j], 1.2 * stroke);
+    if (person.present[j])
+      svg +=
+          fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" stroke=\"none\"/>", person.x[j], person.y[j], 1.2 * stroke);
   }
   return svg + "</g>";
 }
@@ -71,7 +75,8 @@ std::optional<std::pair<int, int>> picture_size(std::string_view b) {
   if (b.size() < 4 || byte_at(b, 0) != 0xff || byte_at(b, 1) != 0xd8) return std::nullopt;
   for (std::size_t i = 2; i + 9 < b.size() && byte_at(b, i) == 0xff;) {
     const unsigned marker = byte_at(b, i + 1);
-    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return std::pair{big16(i + 7), big16(i + 5)};
+    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
+      return std::pair{big16(i + 7), big16(i + 5)};
     i += marker == 0xff ? 1 : 2 + static_cast<std::size_t>(std::max(2, big16(i + 2)));
   }
   return std::nullopt;

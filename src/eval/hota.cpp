@@ -22,9 +22,9 @@ void HotaCurves::finish() {
 }
 
 std::vector<std::pair<const char*, const HotaCurve*>> hota_fields(const HotaCurves& c) {
-  return {{"HOTA", &c.hota},   {"DetA", &c.det_a},   {"AssA", &c.ass_a},   {"LocA", &c.loc_a},   {"DetRe", &c.det_re},
-          {"DetPr", &c.det_pr}, {"AssRe", &c.ass_re}, {"AssPr", &c.ass_pr}, {"FragA", &c.frag_a}, {"RHOTA", &c.rhota},
-          {"FA-HOTA", &c.fa_hota}, {"FA-RHOTA", &c.fa_rhota}, {"HOTA_TP", &c.tp}, {"HOTA_FN", &c.fn}, {"HOTA_FP", &c.fp}};
+  return {{"HOTA", &c.hota},       {"DetA", &c.det_a},        {"AssA", &c.ass_a},   {"LocA", &c.loc_a},   {"DetRe", &c.det_re},
+          {"DetPr", &c.det_pr},    {"AssRe", &c.ass_re},      {"AssPr", &c.ass_pr}, {"FragA", &c.frag_a}, {"RHOTA", &c.rhota},
+          {"FA-HOTA", &c.fa_hota}, {"FA-RHOTA", &c.fa_rhota}, {"HOTA_TP", &c.tp},   {"HOTA_FN", &c.fn},   {"HOTA_FP", &c.fp}};
 }
 
 HotaCurves combine_hota(std::span<const HotaCurves* const> sequences) {
@@ -93,9 +93,7 @@ void HotaAccumulator::add_frame(std::span<const int> gt, std::span<const int> pr
   }
 }
 
-double HotaAccumulator::union_of(int g, int h, int hits) const {
-  return std::max(1, gt_frames_[g] + predicted_frames_[h] - hits);
-}
+double HotaAccumulator::union_of(int g, int h, int hits) const { return std::max(1, gt_frames_[g] + predicted_frames_[h] - hits); }
 
 HotaCurves HotaAccumulator::result() const {
   HotaCurves c;
@@ -154,8 +152,8 @@ std::vector<double> track_alignment(const std::vector<HotaFrame>& frames, int gt
   return potential;
 }
 
-std::vector<HotaAccumulator::Pair> assign_frame(const HotaFrame& f, const std::vector<double>& weights, std::size_t predicted_tracks,
-                                                LinearAssignment& solver) {
+std::vector<HotaAccumulator::Pair> assign_frame(const HotaFrame& f, const std::vector<double>& weights,
+                                                std::size_t predicted_tracks, LinearAssignment& solver) {
   const std::size_t G = f.gt.size(), P = f.predictions.size();
   std::vector<double> cost(G * P);
   for (std::size_t g = 0; g < G; ++g) {

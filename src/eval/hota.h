@@ -63,7 +63,7 @@ class HotaAccumulator {
   std::vector<int> gt_frames_, predicted_frames_;  // frames in which a track is present
   std::array<double, kHotaThresholds> tp_{}, fn_{}, fp_{}, similarity_{};
   std::map<std::pair<int, int>, std::array<int, kHotaThresholds>> hits_;  // of the few pairs (gt, predicted) that ever match
-  std::vector<std::array<int, kHotaThresholds>> open_fragment_;  // [gt] index in fragments_, -1 = none yet
+  std::vector<std::array<int, kHotaThresholds>> open_fragment_;           // [gt] index in fragments_, -1 = none yet
   std::array<std::vector<Fragment>, kHotaThresholds> fragments_;
 };
 

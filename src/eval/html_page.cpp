@@ -52,11 +52,20 @@ std::string html_escape(const std::string& text) {
   std::string out;
   for (char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -64,7 +73,8 @@ std::string html_escape(const std::string& text) {
 
 std::string html_page(const std::string& title, const std::string& body) {
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-         "<title>" + html_escape(title) + "</title><style>" + kStyle + "</style></head>\n<body><h1>" + html_escape(title) + "</h1>\n" + body +
+         "<title>" +
+         html_escape(title) + "</title><style>" + kStyle + "</style></head>\n<body><h1>" + html_escape(title) + "</h1>\n" + body +
          "<script>" + kScript + "</script></body></html>\n";
 }
 
@@ -95,9 +105,10 @@ std::string html_bars(const std::vector<std::pair<std::string, double>>& values,
     svg += fmt::format("<line class=\"axis\" x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2}\"/>", kLabel, y, y + kRow);
     if (!std::isnan(value)) {
       const double length = std::clamp(value / top, -0.2, 1.0) * kBar;
-      svg += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"14\" rx=\"2\"/>", value < 0 ? "bad" : "good",
-                         length < 0 ? kLabel : kLabel + 0.0, y + 4, std::abs(length));
-      svg += fmt::format("<text class=\"soft\" x=\"{:.1f}\" y=\"{}\">{:.{}f}</text>", kLabel + std::abs(length) + 6, y + 15, value, decimals);
+      svg += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"14\" rx=\"2\"/>",
+                         value < 0 ? "bad" : "good", length < 0 ? kLabel : kLabel + 0.0, y + 4, std::abs(length));
+      svg += fmt::format("<text class=\"soft\" x=\"{:.1f}\" y=\"{}\">{:.{}f}</text>", kLabel + std::abs(length) + 6, y + 15, value,
+                         decimals);
     } else {
       svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\">not defined</text>", kLabel + 6, y + 15);
     }
@@ -114,36 +125,47 @@ std::string html_histogram(const std::vector<double>& good, const std::vector<do
   std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" width=\"{}\" role=\"img\">", kWidth, kHeight + 22, kWidth);
   for (std::size_t i = 0; i < good.size(); ++i) {
     const double x = kLeft + step * static_cast<double>(i), g = good[i] / most * kHeight, b = bad[i] / most * kHeight;
-    svg += fmt::format("<rect class=\"good\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{} right</title></rect>", x, kHeight - g, step - 1, g, good[i]);
-    svg += fmt::format("<rect class=\"bad\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{} wrong</title></rect>", x, kHeight - g - b, step - 1, b, bad[i]);
+    svg += fmt::format(
+        "<rect class=\"good\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{} right</title></rect>", x,
+        kHeight - g, step - 1, g, good[i]);
+    svg += fmt::format(
+        "<rect class=\"bad\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{} wrong</title></rect>", x,
+        kHeight - g - b, step - 1, b, bad[i]);
   }
   svg += fmt::format("<line class=\"axis\" x1=\"0\" x2=\"{0}\" y1=\"{1}\" y2=\"{1}\"/>", kWidth, kHeight);
   svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\">{:.3g}</text>", kLeft, kHeight + 16, low);
-  svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.3g}</text></svg>\n", kWidth - kLeft, kHeight + 16, high);
+  svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.3g}</text></svg>\n", kWidth - kLeft,
+                     kHeight + 16, high);
   return "<p class=\"key\"><b style=\"background:var(--good)\"></b>right<b style=\"background:var(--bad)\"></b>wrong</p>" + svg;
 }
 
-std::string html_curves(const std::vector<double>& x, const std::vector<Curve>& curves, const std::string& x_name, const std::string& y_name) {
+std::string html_curves(const std::vector<double>& x, const std::vector<Curve>& curves, const std::string& x_name,
+                        const std::string& y_name) {
   constexpr double kWidth = 480, kHeight = 260, kLeft = 40, kBottom = 36, kTop = 10;
   const auto px = [&](double v) { return kLeft + (v - x.front()) / (x.back() - x.front()) * (kWidth - kLeft - 10); };
   const auto py = [&](double v) { return kTop + (1 - v) * (kHeight - kBottom - kTop); };
-  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" width=\"{}\" role=\"img\">", kWidth, kHeight, kWidth), key = "<p class=\"key\">";
+  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" width=\"{}\" role=\"img\">", kWidth, kHeight, kWidth),
+              key = "<p class=\"key\">";
   for (double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-    svg += fmt::format("<line class=\"axis\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kWidth - 10, py(tick), py(tick));
+    svg += fmt::format("<line class=\"axis\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kWidth - 10, py(tick),
+                       py(tick));
     svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kLeft - 6, py(tick) + 4, tick);
   }
   for (std::size_t c = 0; c < curves.size(); ++c) {
     const char* colour = kCurveColours[c % std::size(kCurveColours)];
     std::string points;
     for (std::size_t i = 0; i < x.size(); ++i) {
-      if (std::isfinite(curves[c].y[i])) points += fmt::format("{:.1f},{:.1f} ", px(x[i]), py(std::clamp(curves[c].y[i], 0.0, 1.0)));
+      if (std::isfinite(curves[c].y[i]))
+        points += fmt::format("{:.1f},{:.1f} ", px(x[i]), py(std::clamp(curves[c].y[i], 0.0, 1.0)));
     }
     svg += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>", points, colour);
     key += fmt::format("<b style=\"background:{}\"></b>{}", colour, html_escape(curves[c].name));
   }
   svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\">{:.2g}</text>", kLeft, kHeight - 20, x.front());
-  svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.2g}</text>", kWidth - 10, kHeight - 20, x.back());
-  svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{} (across), {} (up)</text></svg>\n", kWidth / 2, kHeight - 6, html_escape(x_name), html_escape(y_name));
+  svg +=
+      fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{:.2g}</text>", kWidth - 10, kHeight - 20, x.back());
+  svg += fmt::format("<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{} (across), {} (up)</text></svg>\n",
+                     kWidth / 2, kHeight - 6, html_escape(x_name), html_escape(y_name));
   return key + "</p>" + svg;
 }
 

@@ -29,6 +29,7 @@ struct Curve {
   std::string name;
   std::vector<double> y;
 };
-std::string html_curves(const std::vector<double>& x, const std::vector<Curve>& curves, const std::string& x_name, const std::string& y_name);
+std::string html_curves(const std::vector<double>& x, const std::vector<Curve>& curves, const std::string& x_name,
+                        const std::string& y_name);
 
 }  // namespace vepe::eval

@@ -13,7 +13,8 @@ constexpr double kGood = 0.85, kNear = 0.5;
 
 class Analysis {
  public:
-  Analysis(std::span<const int> flip, std::span<const double> sigmas, KeypointErrors& errors) : flip_(flip), sigmas_(sigmas), errors_(errors) {}
+  Analysis(std::span<const int> flip, std::span<const double> sigmas, KeypointErrors& errors)
+      : flip_(flip), sigmas_(sigmas), errors_(errors) {}
 
   void add_pair(const OksImage& image, const OksDetectionOutcome& outcome) {
     const OksGroundTruth& gt = image.gt[outcome.gt[0]];
@@ -26,11 +27,16 @@ class Analysis {
       e.mean_similarity += s;
       e.mean_error += std::hypot(dt.keypoints[3 * k] - gt.keypoints[3 * k], dt.keypoints[3 * k + 1] - gt.keypoints[3 * k + 1]) /
                       std::sqrt(gt.area + kEpsilon);
-      if (s >= kGood) ++e.good;
-      else if (s >= kNear) ++e.jitter;
-      else if (mirrored(k) && similarity(dt, k, gt, flip_[k], gt.area) >= kNear) ++e.inversion;
-      else if (near_another(image, outcome.gt[0], dt, k, gt.area)) ++e.swap;
-      else ++e.miss;
+      if (s >= kGood)
+        ++e.good;
+      else if (s >= kNear)
+        ++e.jitter;
+      else if (mirrored(k) && similarity(dt, k, gt, flip_[k], gt.area) >= kNear)
+        ++e.inversion;
+      else if (near_another(image, outcome.gt[0], dt, k, gt.area))
+        ++e.swap;
+      else
+        ++e.miss;
     }
   }
 

@@ -14,7 +14,7 @@ namespace vepe::eval {
 // of a point is exp(-d^2 / (2 area (2 sigma)^2)), its own share of OKS.
 struct KeypointError {
   std::string name;
-  std::int64_t points = 0;  // labelled points of matched persons
+  std::int64_t points = 0;     // labelled points of matched persons
   std::int64_t good = 0;       // similarity >= 0.85
   std::int64_t jitter = 0;     // 0.5 .. 0.85
   std::int64_t inversion = 0;  // below 0.5, but 0.5 or more to the mirrored keypoint of the same person

@@ -74,8 +74,8 @@ Json named_json(const NamedValues& values) {
   Json json;
   for (const auto& [name, value] : values) {
     const bool whole = std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e15;
-    const bool count = whole && (name.starts_with("num_") || name == "IDSW" || name == "FP" || name == "FN" || name == "Frag" || name == "MT" ||
-                                 name == "PT" || name == "ML");
+    const bool count = whole && (name.starts_with("num_") || name == "IDSW" || name == "FP" || name == "FN" || name == "Frag" ||
+                                 name == "MT" || name == "PT" || name == "ML");
     json[name] = count ? Json(static_cast<std::int64_t>(value)) : number(value);
   }
   return json;
@@ -96,7 +96,9 @@ void add_pose_rows(std::vector<Table>& tables, const std::string& name, const Po
     auto row = to_row(group_means(values.front().second, strict));
     for (const char* field : kHotaMain) {
       if (std::string(field) == "HOTA") continue;
-      row.push_back(std::find_if(values.begin(), values.end(), [&](const auto& v) { return std::string(v.first) == field; })->second[kPoseJoints]);
+      row.push_back(std::find_if(values.begin(), values.end(), [&](const auto& v) {
+                      return std::string(v.first) == field;
+                    })->second[kPoseJoints]);
     }
     tables[t++].rows.emplace_back(name, row);
   }
@@ -142,16 +144,25 @@ Json metrics_json(const CocoReport& report) {
   const auto values = summary_values(report.summary);
   for (const auto& [name, value] : values) json["metrics"][name] = number(value);
   if (report.resamples > 0) {
-    for (int m = 0; m < 10; ++m) json["intervals"][values[m].first] = {number(report.intervals[m].low), number(report.intervals[m].high)};
+    for (int m = 0; m < 10; ++m)
+      json["intervals"][values[m].first] = {number(report.intervals[m].low), number(report.intervals[m].high)};
     json["resamples"] = report.resamples;
   }
   for (const auto& k : report.keypoints.keypoints) {
-    json["keypoints"][k.name] = {{"points", k.points},       {"good", k.good}, {"jitter", k.jitter},
-                                 {"inversion", k.inversion}, {"swap", k.swap}, {"miss", k.miss},
-                                 {"mean_similarity", k.mean_similarity}, {"mean_error", k.mean_error}};
+    json["keypoints"][k.name] = {{"points", k.points},
+                                 {"good", k.good},
+                                 {"jitter", k.jitter},
+                                 {"inversion", k.inversion},
+                                 {"swap", k.swap},
+                                 {"miss", k.miss},
+                                 {"mean_similarity", k.mean_similarity},
+                                 {"mean_error", k.mean_error}};
   }
-  json["counts"] = {{"images", report.images}, {"annotations", report.annotations}, {"detections", report.detections},
-                    {"persons", report.keypoints.persons}, {"matched", report.keypoints.matched}};
+  json["counts"] = {{"images", report.images},
+                    {"annotations", report.annotations},
+                    {"detections", report.detections},
+                    {"persons", report.keypoints.persons},
+                    {"matched", report.keypoints.matched}};
   return json;
 }
 
@@ -191,7 +202,8 @@ std::vector<Table> metrics_tables(const PoseEvalResult& result, bool per_sequenc
       PoseMetrics metrics = s.metrics;
       if (result.total.mota && !metrics.mota) {  // a sequence left out of MOTA keeps an empty row
         metrics.mota.emplace();
-        for (JointValues* v : {&metrics.mota->mota, &metrics.mota->motp, &metrics.mota->precision, &metrics.mota->recall}) v->fill(kNan);
+        for (JointValues* v : {&metrics.mota->mota, &metrics.mota->motp, &metrics.mota->precision, &metrics.mota->recall})
+          v->fill(kNan);
       }
       add_pose_rows(tables, s.name, metrics, result.strict_definition);
     }
@@ -212,7 +224,11 @@ std::vector<Table> metrics_tables(const CocoReport& report) {
       for (const auto& interval : report.intervals) row.second.push_back(end[0] == 'l' ? interval.low : interval.high);
     }
   }
-  Table keypoints{"Keypoints, per cent of labelled points of matched persons", {"good", "jitter", "inversion", "swap", "miss", "similarity"}, {}, 1, "keypoint"};
+  Table keypoints{"Keypoints, per cent of labelled points of matched persons",
+                  {"good", "jitter", "inversion", "swap", "miss", "similarity"},
+                  {},
+                  1,
+                  "keypoint"};
   for (const auto& k : report.keypoints.keypoints) {
     const double n = k.points > 0 ? static_cast<double>(k.points) : kNan;
     std::vector<double> row;
@@ -237,7 +253,9 @@ std::vector<Table> metrics_tables(const MotReport& report, bool per_sequence) {
   return {table};
 }
 
-int Table::decimals_of(double value) const { return decimals > 1 && value == std::floor(value) && std::abs(value) > 1 ? 0 : decimals; }
+int Table::decimals_of(double value) const {
+  return decimals > 1 && value == std::floor(value) && std::abs(value) > 1 ? 0 : decimals;
+}
 
 std::string render(const Table& table, TableStyle style) {
   std::vector<std::vector<std::string>> cells{{style == TableStyle::kCsv ? escape(table.title, style) : ""}};
@@ -252,11 +270,15 @@ std::string render(const Table& table, TableStyle style) {
   for (const auto& row : cells) {
     for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
   }
-  const char* between = style == TableStyle::kText ? "  " : style == TableStyle::kMarkdown ? " | " : style == TableStyle::kLatex ? " & " : ",";
+  const char* between = style == TableStyle::kText       ? "  "
+                        : style == TableStyle::kMarkdown ? " | "
+                        : style == TableStyle::kLatex    ? " & "
+                                                         : ",";
   std::string out;
   if (style == TableStyle::kText) out += table.title + "\n";
   if (style == TableStyle::kMarkdown) out += "**" + table.title + "**\n\n";
-  if (style == TableStyle::kLatex) out += "% " + table.title + "\n\\begin{tabular}{l" + std::string(table.columns.size(), 'r') + "}\n";
+  if (style == TableStyle::kLatex)
+    out += "% " + table.title + "\n\\begin{tabular}{l" + std::string(table.columns.size(), 'r') + "}\n";
   for (std::size_t r = 0; r < cells.size(); ++r) {
     std::string line;
     for (std::size_t c = 0; c < cells[r].size(); ++c) {
@@ -281,7 +303,8 @@ std::string render(const Table& table, TableStyle style) {
 std::string check_minimum(const Json& metrics, const std::string& condition) {
   const std::size_t equals = condition.find('=');
   const auto refuse = [&](const std::string& why) -> Error {
-    return {ErrorCode::kUsage, "--min " + condition, why, "write a metric of the total and its least value, as in --min ap.Total=80"};
+    return {ErrorCode::kUsage, "--min " + condition, why,
+            "write a metric of the total and its least value, as in --min ap.Total=80"};
   };
   if (equals == std::string::npos) throw refuse("has no `=`");
   double least = 0;

@@ -38,19 +38,24 @@ TEST(MetricsOutput, TablesRoundAsTheKitDoes) {
   const auto tables = metrics_tables(pt18(), true);
   ASSERT_EQ(tables.size(), 3u);
   ASSERT_EQ(tables[0].rows.size(), 5u);
-  EXPECT_NE(render(tables[0], TableStyle::kLatex).find("total                 & 28.4 & 24.4 & 24.4 & 24.0 & 24.5 & 25.1 & 26.6 &  25.5 \\\\"), std::string::npos)
+  EXPECT_NE(render(tables[0], TableStyle::kLatex)
+                .find("total                 & 28.4 & 24.4 & 24.4 & 24.0 & 24.5 & 25.1 & 26.6 &  25.5 \\\\"),
+            std::string::npos)
       << render(tables[0], TableStyle::kLatex);
-  EXPECT_NE(render(tables[1], TableStyle::kText).find("-9.7  -14.4  -16.5  -16.6  -14.0  -12.4   -9.1  -13.0  57.5  46.3  53.7"), std::string::npos)
+  EXPECT_NE(render(tables[1], TableStyle::kText).find("-9.7  -14.4  -16.5  -16.6  -14.0  -12.4   -9.1  -13.0  57.5  46.3  53.7"),
+            std::string::npos)
       << render(tables[1], TableStyle::kText);
 }
 
 TEST(MetricsOutput, TableStyles) {
   const Table table{"T", {"a_b", "c"}, {{"x|y", {1.25, kNan}}, {"p,q", {-3, 100}}}, 1};
   EXPECT_EQ(render(table, TableStyle::kText), "T\n      a_b      c\nx|y   1.2      -\np,q  -3.0  100.0\n");
-  EXPECT_EQ(render(table, TableStyle::kMarkdown), "**T**\n\n|      |  a_b |     c |\n|---|---:|---:|\n| x\\|y |  1.2 |     - |\n| p,q  | -3.0 | 100.0 |\n");
+  EXPECT_EQ(render(table, TableStyle::kMarkdown),
+            "**T**\n\n|      |  a_b |     c |\n|---|---:|---:|\n| x\\|y |  1.2 |     - |\n| p,q  | -3.0 | 100.0 |\n");
   EXPECT_EQ(render(table, TableStyle::kCsv), "T,a_b,c\nx|y,1.25,\n\"p,q\",-3,100\n");
-  EXPECT_EQ(render(table, TableStyle::kLatex),
-            "% T\n\\begin{tabular}{lrr}\n    & a\\_b &     c \\\\\n\\hline\nx|y &  1.2 &     - \\\\\np,q & -3.0 & 100.0 \\\\\n\\end{tabular}\n");
+  EXPECT_EQ(
+      render(table, TableStyle::kLatex),
+      "% T\n\\begin{tabular}{lrr}\n    & a\\_b &     c \\\\\n\\hline\nx|y &  1.2 &     - \\\\\np,q & -3.0 & 100.0 \\\\\n\\end{tabular}\n");
   EXPECT_THROW(table_style("html"), Error);
 }
 
@@ -60,7 +65,8 @@ TEST(MetricsOutput, MinimumIsCheckedAgainstTheTotal) {
   EXPECT_NE(check_minimum(json, "ap.Total=25.6").find("ap.Total is 25.5"), std::string::npos);
   EXPECT_EQ(check_minimum(json, "hota.HOTA.Total=1"), "");
   EXPECT_EQ(check_minimum(json, "mota.Total=-20"), "");
-  for (const char* bad : {"ap.Total", "ap.Total=", "ap.Total=x", "ap.Total=1e999", "ap.Nose=1", "ap=1", "=1", "ap.Total.x=1", "ap.Total=80%"}) {
+  for (const char* bad :
+       {"ap.Total", "ap.Total=", "ap.Total=x", "ap.Total=1e999", "ap.Nose=1", "ap=1", "=1", "ap.Total.x=1", "ap.Total=80%"}) {
     EXPECT_THROW(check_minimum(json, bad), Error) << bad;
   }
 }
@@ -153,8 +159,10 @@ TEST(MetricsOutput, MotFolderAndSingleFile) {
   const auto json = metrics_json(both);
   const auto want = read_golden("mot_boxes/expected.json").at("trackeval").at("COMBINED_SEQ");
   EXPECT_EQ(json.at("protocol"), "mot");
-  for (const char* name : {"MOTA", "MOTP"}) EXPECT_NEAR(json.at("total").at(name).get<double>(), want.at("CLEAR").at(name).get<double>(), 1e-12);
-  for (const char* name : {"IDF1", "IDP", "IDR"}) EXPECT_NEAR(json.at("total").at(name).get<double>(), want.at("Identity").at(name).get<double>(), 1e-12);
+  for (const char* name : {"MOTA", "MOTP"})
+    EXPECT_NEAR(json.at("total").at(name).get<double>(), want.at("CLEAR").at(name).get<double>(), 1e-12);
+  for (const char* name : {"IDF1", "IDP", "IDR"})
+    EXPECT_NEAR(json.at("total").at(name).get<double>(), want.at("Identity").at(name).get<double>(), 1e-12);
   EXPECT_EQ(json.at("total").at("IDSW"), want.at("CLEAR").at("IDSW"));
   EXPECT_EQ(json.at("total").at("FP"), 58);
   EXPECT_EQ(json.at("total").at("FN"), 75);

@@ -19,7 +19,8 @@ struct MotFiles {
 // The name of a sequence from its ground truth: MOTChallenge keeps <seq>/gt/gt.txt.
 std::string name_of(const fs::path& gt) {
   const fs::path absolute = fs::absolute(gt).lexically_normal();
-  if (absolute.filename() == "gt.txt" && absolute.parent_path().filename() == "gt") return absolute.parent_path().parent_path().filename().string();
+  if (absolute.filename() == "gt.txt" && absolute.parent_path().filename() == "gt")
+    return absolute.parent_path().parent_path().filename().string();
   return gt.stem().string();
 }
 
@@ -33,10 +34,12 @@ fs::path find_results(const fs::path& folder, const std::string& name) {
 std::vector<fs::path> gt_files(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() && fs::is_regular_file(entry.path() / "gt" / "gt.txt")) files.push_back(entry.path() / "gt" / "gt.txt");
+    if (entry.is_directory() && fs::is_regular_file(entry.path() / "gt" / "gt.txt"))
+      files.push_back(entry.path() / "gt" / "gt.txt");
     if (entry.is_regular_file() && entry.path().extension() == ".txt") files.push_back(entry.path());
   }
-  if (files.empty()) throw Error(ErrorCode::kInput, folder.string(), "no ground truth here", "give gt.txt, or a folder of <sequence>/gt/gt.txt");
+  if (files.empty())
+    throw Error(ErrorCode::kInput, folder.string(), "no ground truth here", "give gt.txt, or a folder of <sequence>/gt/gt.txt");
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -47,7 +50,9 @@ std::vector<MotFiles> pair_files(const fs::path& gt, const fs::path& predictions
   }
   const bool folder = fs::is_directory(predictions);
   if (!fs::is_directory(gt) && !folder) return {{name_of(gt), gt, predictions}};
-  if (!folder) throw Error(ErrorCode::kInput, predictions.string(), "is a file, but the ground truth is a folder", "give the folder of results");
+  if (!folder)
+    throw Error(ErrorCode::kInput, predictions.string(), "is a file, but the ground truth is a folder",
+                "give the folder of results");
   std::vector<MotFiles> files;
   for (const fs::path& path : fs::is_directory(gt) ? gt_files(gt) : std::vector{gt}) {
     const std::string name = name_of(path);
@@ -62,14 +67,16 @@ std::vector<MotFiles> pair_files(const fs::path& gt, const fs::path& predictions
     }
     if (options.skipped) options.skipped->push_back({name, "no results; sequence left out"});
   }
-  if (files.empty()) throw Error(ErrorCode::kInput, predictions.string(), "no sequence has results here", "name result files <sequence>.txt");
+  if (files.empty())
+    throw Error(ErrorCode::kInput, predictions.string(), "no sequence has results here", "name result files <sequence>.txt");
   return files;
 }
 
 }  // namespace
 
 MotReport evaluate_mot(const fs::path& gt, const fs::path& predictions, const MotOptions& options) {
-  if (!(options.min_iou > 0 && options.min_iou <= 1)) throw Error(ErrorCode::kUsage, "--min-iou", "must be above 0 and at most 1", "0.5 is the usual value");
+  if (!(options.min_iou > 0 && options.min_iou <= 1))
+    throw Error(ErrorCode::kUsage, "--min-iou", "must be above 0 and at most 1", "0.5 is the usual value");
   const std::vector<MotFiles> files = pair_files(gt, predictions, options);
   std::vector<BoxCounts> counts(files.size());
   std::vector<std::vector<formats::Skipped>> skipped(files.size());

@@ -19,7 +19,8 @@ struct Judged {
 
 double reference_oks(const OksGroundTruth& gt, const OksDetection& dt) {
   double sum = 0, count = 0;
-  const bool has_points = std::any_of(coco_sigmas().begin(), coco_sigmas().end(), [&, k = 0](double) mutable { return gt.keypoints[3 * k++ + 2] > 0; });
+  const bool has_points =
+      std::any_of(coco_sigmas().begin(), coco_sigmas().end(), [&, k = 0](double) mutable { return gt.keypoints[3 * k++ + 2] > 0; });
   for (int k = 0; k < 17; ++k) {
     if (has_points && gt.keypoints[3 * k + 2] <= 0) continue;
     double dx = dt.keypoints[3 * k] - gt.keypoints[3 * k], dy = dt.keypoints[3 * k + 1] - gt.keypoints[3 * k + 1];
@@ -108,13 +109,15 @@ std::vector<OksImage> random_images(int seed) {
       for (int k = 0; k < 17; ++k) {
         const bool labelled = !empty && random.chance(0.8);
         gt.num_keypoints += labelled;
-        gt.keypoints.insert(gt.keypoints.end(), {labelled ? x + random.uniform(0, size) : 0, labelled ? y + random.uniform(0, 1.6 * size) : 0, labelled ? 2.0 : 0.0});
+        gt.keypoints.insert(gt.keypoints.end(), {labelled ? x + random.uniform(0, size) : 0,
+                                                 labelled ? y + random.uniform(0, 1.6 * size) : 0, labelled ? 2.0 : 0.0});
       }
       if (random.chance(0.8)) {
         OksDetection dt{gt.keypoints, random.uniform()};
         const double noise = random.uniform(0, 0.12) * size;
         for (int k = 0; k < 17; ++k) {
-          if (gt.keypoints[3 * k + 2] == 0) dt.keypoints[3 * k] = x + random.uniform(0, size), dt.keypoints[3 * k + 1] = y + random.uniform(0, size);
+          if (gt.keypoints[3 * k + 2] == 0)
+            dt.keypoints[3 * k] = x + random.uniform(0, size), dt.keypoints[3 * k + 1] = y + random.uniform(0, size);
           dt.keypoints[3 * k] += noise * random.normal();
           dt.keypoints[3 * k + 1] += noise * random.normal();
         }

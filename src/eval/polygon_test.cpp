@@ -10,7 +10,15 @@ const formats::Polygon kSquare{{{0, 0}, {10, 0}, {10, 10}, {0, 10}}};
 TEST(Polygon, BorderAndCornersAreOutside) {
   EXPECT_TRUE(strictly_inside(kSquare, 5, 5));
   EXPECT_TRUE(strictly_inside(kSquare, 1e-12, 5));
-  for (const auto& [x, y] : {std::pair{0.0, 5.0}, {10.0, 5.0}, {5.0, 0.0}, {5.0, 10.0}, {0.0, 0.0}, {10.0, 10.0}, {-1e-12, 5.0}, {11.0, 5.0}, {5.0, 11.0}}) {
+  for (const auto& [x, y] : {std::pair{0.0, 5.0},
+                             {10.0, 5.0},
+                             {5.0, 0.0},
+                             {5.0, 10.0},
+                             {0.0, 0.0},
+                             {10.0, 10.0},
+                             {-1e-12, 5.0},
+                             {11.0, 5.0},
+                             {5.0, 11.0}}) {
     EXPECT_FALSE(strictly_inside(kSquare, x, y)) << x << " " << y;
   }
 }

@@ -50,7 +50,8 @@ class Side {
         continue;
       }
       const std::string where = std::string(role_) + " " + place(sequence_, index);
-      if (!options_.skipped) throw Error(ErrorCode::kInput, where, defect, "correct the file, or pass --lenient to leave the person out");
+      if (!options_.skipped)
+        throw Error(ErrorCode::kInput, where, defect, "correct the file, or pass --lenient to leave the person out");
       options_.skipped->push_back({where, defect + "; person left out"});
     }
     return result;
@@ -161,7 +162,8 @@ std::vector<int> pair_frames(const Sequence& gt, const Sequence& predictions, co
     for (std::size_t t = 0; t < P; ++t) pairs[t] = static_cast<int>(t);
     return pairs;
   }
-  const std::string counts = "the predictions have " + std::to_string(P) + " frames, the ground truth " + std::to_string(gt.frames.size());
+  const std::string counts =
+      "the predictions have " + std::to_string(P) + " frames, the ground truth " + std::to_string(gt.frames.size());
   if (!options.skipped) {
     throw Error(ErrorCode::kInput, predictions.name, counts,
                 "predict every frame of the sequence, or pass --lenient to count missing frames as empty");
@@ -185,7 +187,8 @@ std::vector<int> pair_frames(const Sequence& gt, const Sequence& predictions, co
 void check_same_image(const Sequence& gt, const Sequence& predictions, std::size_t t, const FrameOptions& options) {
   if (gt.frames[t].image_id == predictions.frames[t].image_id) return;
   if (options.skipped) {
-    options.skipped->push_back({"predictions " + place(predictions, t), "another image than in the ground truth; frames are paired by position"});
+    options.skipped->push_back(
+        {"predictions " + place(predictions, t), "another image than in the ground truth; frames are paired by position"});
     return;
   }
   throw Error(ErrorCode::kInput, "predictions " + place(predictions, t),

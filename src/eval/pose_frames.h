@@ -44,7 +44,7 @@ struct EvalSequence {
 
 // Which kit's rules choose frames, persons and points (docs/metrics.md).
 enum class FrameRules {
-  kPoseval,     // PoseTrack17 and 18
+  kPoseval,  // PoseTrack17 and 18
   kPoseTrack21
 };
 

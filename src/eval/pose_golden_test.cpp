@@ -45,7 +45,8 @@ TEST_P(PosevalGolden, EveryNumber) {
   const std::string expected = folder + "/" + c.expected + "/";
   compare_poseval(comparison, result.total, expected + "total");
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(golden(folder + "/gt"))) files += entry.path().extension() == ".json";
+  for (const auto& entry : std::filesystem::directory_iterator(golden(folder + "/gt")))
+    files += entry.path().extension() == ".json";
   EXPECT_EQ(static_cast<int>(result.sequences.size()), files);
   for (const auto& sequence : result.sequences) compare_poseval(comparison, sequence.metrics, expected + sequence.name);
 }
@@ -65,7 +66,8 @@ void compare_hota(Comparison& comparison, const PoseHota& got, const nlohmann::j
     const HotaCurves& c = got.columns[kKit21Column[column]];
     for (const auto& [field, curve] : hota_fields(c)) {
       for (int a = 0; a < kHotaThresholds; ++a) {
-        comparison.equal((*curve)[a], want.at(field)[a][column], what + " " + field + " " + std::to_string(a) + " " + std::to_string(column));
+        comparison.equal((*curve)[a], want.at(field)[a][column],
+                         what + " " + field + " " + std::to_string(a) + " " + std::to_string(column));
       }
     }
     comparison.equal(c.hota[0], want.at("HOTA(0)")[column], what + " HOTA(0)");
@@ -78,10 +80,12 @@ void compare_hota(Comparison& comparison, const PoseHota& got, const nlohmann::j
 }
 
 void compare_ap21(Comparison& comparison, const ApResult& got, const nlohmann::json& want, const std::string& what) {
-  const std::pair<const char*, const JointValues*> fields[] = {{"map", &got.ap}, {"precision", &got.precision}, {"recall", &got.recall}};
+  const std::pair<const char*, const JointValues*> fields[] = {
+      {"map", &got.ap}, {"precision", &got.precision}, {"recall", &got.recall}};
   for (const auto& [field, values] : fields) {
     const auto groups = group_means(*values);
-    for (int k = 0; k < kJointGroups; ++k) comparison.equal(groups[k], want.at(field).at(kGroupNames[k]), what + " " + field + " " + kGroupNames[k]);
+    for (int k = 0; k < kJointGroups; ++k)
+      comparison.equal(groups[k], want.at(field).at(kGroupNames[k]), what + " " + field + " " + kGroupNames[k]);
   }
 }
 
@@ -92,7 +96,8 @@ TEST_P(PoseTrack21Golden, EveryNumber) {
   PoseEvalOptions options;
   options.protocol = PoseProtocol::kPoseTrack21;
   options.mota = false;
-  const PoseEvalResult result = evaluate_posetrack(golden(std::string(folder) + "/gt"), golden(std::string(folder) + "/pred"), options);
+  const PoseEvalResult result =
+      evaluate_posetrack(golden(std::string(folder) + "/gt"), golden(std::string(folder) + "/pred"), options);
   const auto ap = read_golden(std::string(folder) + "/" + expected + "/ap.json");
   const auto hota = read_golden(std::string(folder) + "/" + expected + "/hota.json");
   Comparison ap_comparison(std::string("PoseTrack21 AP ") + folder), hota_comparison(std::string("PoseTrack21 HOTA ") + folder);
@@ -107,7 +112,8 @@ TEST_P(PoseTrack21Golden, EveryNumber) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PoseTrack21Golden,
-                         testing::Values(std::pair{"posetrack21_synth", "expected"}, std::pair{"poseval_real", "expected_posetrack21"}));
+                         testing::Values(std::pair{"posetrack21_synth", "expected"},
+                                         std::pair{"poseval_real", "expected_posetrack21"}));
 
 }  // namespace
 }  // namespace vepe::eval

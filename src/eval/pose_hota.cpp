@@ -83,8 +83,10 @@ HotaCurves joint_hota(const EvalSequence& sequence, const Tracks& tracks, int j,
     if ((no_gt || no_predictions) && !strict) {
       // The kit adds the counts of the whole sequence here, not those of the frame.
       accumulator.count_tracks(f.gt, f.predictions);
-      if (no_gt) accumulator.add_unmatched(0, predicted_total);
-      else accumulator.add_unmatched(gt_total, 0);
+      if (no_gt)
+        accumulator.add_unmatched(0, predicted_total);
+      else
+        accumulator.add_unmatched(gt_total, 0);
       continue;
     }
     accumulator.add_frame(f.gt, f.predictions, assign_frame(f, weights, tracks.predicted_count, solver));
@@ -93,8 +95,8 @@ HotaCurves joint_hota(const EvalSequence& sequence, const Tracks& tracks, int j,
 }
 
 constexpr HotaCurve HotaCurves::*kCounts[] = {&HotaCurves::tp, &HotaCurves::fn, &HotaCurves::fp};
-constexpr HotaCurve HotaCurves::*kMeans[] = {&HotaCurves::ass_a, &HotaCurves::ass_re, &HotaCurves::ass_pr, &HotaCurves::frag_a,
-                                             &HotaCurves::loc_a, &HotaCurves::det_a,  &HotaCurves::det_re, &HotaCurves::det_pr,
+constexpr HotaCurve HotaCurves::*kMeans[] = {&HotaCurves::ass_a, &HotaCurves::ass_re, &HotaCurves::ass_pr,  &HotaCurves::frag_a,
+                                             &HotaCurves::loc_a, &HotaCurves::det_a,  &HotaCurves::det_re,  &HotaCurves::det_pr,
                                              &HotaCurves::hota,  &HotaCurves::rhota,  &HotaCurves::fa_hota, &HotaCurves::fa_rhota};
 
 // Counts are summed, everything else is the plain mean over joints (those that are defined).

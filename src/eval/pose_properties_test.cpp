@@ -27,8 +27,10 @@ void expect_equal(const nlohmann::ordered_json& a, const nlohmann::ordered_json&
   } else if (a.is_structured()) {
     ASSERT_EQ(a.size(), b.size()) << path;
     for (const auto& [key, value] : a.items()) {
-      if (a.is_array()) expect_equal(value, b[std::stoul(key)], path + "/" + key);
-      else expect_equal(value, b.at(key), path + "/" + key);
+      if (a.is_array())
+        expect_equal(value, b[std::stoul(key)], path + "/" + key);
+      else
+        expect_equal(value, b.at(key), path + "/" + key);
     }
   } else {
     EXPECT_EQ(a, b) << path;
@@ -88,7 +90,8 @@ TEST(PoseProperties, OrderOfFilesAndPeopleDoesNotMatter) {
       Random random(seed, 77);
       for (auto* sequence : {&gt, &predictions}) {
         for (auto& frame : sequence->frames) {
-          for (std::size_t i = frame.persons.size(); i > 1; --i) std::swap(frame.persons[i - 1], frame.persons[random.integer(0, i - 1)]);
+          for (std::size_t i = frame.persons.size(); i > 1; --i)
+            std::swap(frame.persons[i - 1], frame.persons[random.integer(0, i - 1)]);
         }
       }
       backward.insert(backward.begin(), count_sequence(gt, predictions, options));
@@ -108,10 +111,13 @@ TEST(PoseProperties, FormatDoesNotMatter) {
   write(gt, Format::kPoseTrack17, folder / "gt17" / name);
   write(predictions, Format::kPoseTrack17, folder / "pred17" / name);
   for (const std::string side : {"gt", "pred"}) {
-    formats::convert_file(folder / (side + "17") / name, folder / (side + "18") / name, {Format::kPoseTrack17, Format::kPoseTrack18, {}, "", gt.name});
-    formats::convert_file(folder / (side + "18") / name, folder / (side + "17b") / name, {Format::kPoseTrack18, Format::kPoseTrack17, {}, "", gt.name});
+    formats::convert_file(folder / (side + "17") / name, folder / (side + "18") / name,
+                          {Format::kPoseTrack17, Format::kPoseTrack18, {}, "", gt.name});
+    formats::convert_file(folder / (side + "18") / name, folder / (side + "17b") / name,
+                          {Format::kPoseTrack18, Format::kPoseTrack17, {}, "", gt.name});
   }
-  formats::convert_file(folder / "pred17b" / name, folder / "predl" / (gt.name + ".jsonl"), {Format::kPoseTrack17, Format::kJsonLines, {}, "", gt.name});
+  formats::convert_file(folder / "pred17b" / name, folder / "predl" / (gt.name + ".jsonl"),
+                        {Format::kPoseTrack17, Format::kJsonLines, {}, "", gt.name});
 
   PoseEvalOptions options;
   const auto total = [&](const char* g, const char* p, PoseProtocol protocol) {
@@ -140,8 +146,8 @@ TEST(PoseProperties, GroundTruthAgainstItselfIs100WithStrictDefinitions) {
     options.strict_definition = true;
     const auto check = [](const PoseMetrics& metrics, const std::string& name) {
       SCOPED_TRACE(name);
-      for (const JointValues* values : {&metrics.ap->ap, &metrics.ap->precision, &metrics.ap->recall, &metrics.mota->mota, &metrics.mota->motp,
-                                        &metrics.mota->precision, &metrics.mota->recall}) {
+      for (const JointValues* values : {&metrics.ap->ap, &metrics.ap->precision, &metrics.ap->recall, &metrics.mota->mota,
+                                        &metrics.mota->motp, &metrics.mota->precision, &metrics.mota->recall}) {
         for (double v : *values) EXPECT_TRUE(std::isnan(v) || std::abs(v - 100) < 1e-12) << v;
       }
       EXPECT_NEAR(metrics.ap->ap[kPoseJoints], 100, 1e-12);

@@ -264,7 +264,9 @@ ReferenceHota reference_hota(const std::vector<Picture>& sequence, int j, double
     r.fn += static_cast<double>(truths.size()) - matched;
     r.fp += static_cast<double>(guesses.size()) - matched;
   }
-  const auto either = [&](std::int64_t g, std::int64_t h) { return std::max(1.0, truth_frames[g] + guess_frames[h] - together[{g, h}]); };
+  const auto either = [&](std::int64_t g, std::int64_t h) {
+    return std::max(1.0, truth_frames[g] + guess_frames[h] - together[{g, h}]);
+  };
   for (const auto& [pair, m] : std::map(together)) {
     r.ass += m * m / either(pair.first, pair.second);
     r.ass_re += m * m / std::max(1.0, truth_frames[pair.first]);
@@ -280,8 +282,10 @@ ReferenceHota reference_hota(const std::vector<Picture>& sequence, int j, double
 }
 
 void expect_close(double got, double want, const std::string& what) {
-  if (std::isnan(want)) EXPECT_TRUE(std::isnan(got)) << what << " " << got;
-  else EXPECT_NEAR(got, want, 1e-9 * std::max(1.0, std::abs(want))) << what;
+  if (std::isnan(want))
+    EXPECT_TRUE(std::isnan(got)) << what << " " << got;
+  else
+    EXPECT_NEAR(got, want, 1e-9 * std::max(1.0, std::abs(want))) << what;
 }
 
 // Two sequences of few people in a small place, with everything that the protocols treat specially.
@@ -326,7 +330,8 @@ TEST_P(PoseReference, AgreesOn200RandomCases) {
       expect_close(got.total.ap->ap[j], ap, "AP");
       ReferenceMot mot;
       for (const auto& sequence : poseval) reference_mot(sequence, j, mot);
-      expect_close(got.total.mota->mota[j], mot.objects > 0 ? 100 * (1 - (mot.misses + mot.switches + mot.false_positives) / mot.objects) : kNan, "MOTA");
+      expect_close(got.total.mota->mota[j],
+                   mot.objects > 0 ? 100 * (1 - (mot.misses + mot.switches + mot.false_positives) / mot.objects) : kNan, "MOTA");
       expect_close(got.total.mota->motp[j], mot.detections > 0 ? 100 * (1 - mot.distance / mot.detections) : 0, "MOTP");
       for (std::size_t s = 0; s < posetrack21.size(); ++s) {
         const HotaCurves& c = counts[s].hota->columns[j];
@@ -350,7 +355,8 @@ TEST_P(PoseReference, AgreesOn200RandomCases) {
   EXPECT_GT(with_ap, 2000);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PoseReference, testing::Values(PoseProtocol::kPoseTrack17, PoseProtocol::kPoseTrack18, PoseProtocol::kPoseTrack21));
+INSTANTIATE_TEST_SUITE_P(All, PoseReference,
+                         testing::Values(PoseProtocol::kPoseTrack17, PoseProtocol::kPoseTrack18, PoseProtocol::kPoseTrack21));
 
 }  // namespace
 }  // namespace vepe::eval

@@ -17,9 +17,12 @@ namespace fs = std::filesystem;
 
 formats::PoseTrackLayout layout_of(PoseProtocol protocol) {
   switch (protocol) {
-    case PoseProtocol::kPoseTrack17: return formats::PoseTrackLayout::kPoseTrack17;
-    case PoseProtocol::kPoseTrack18: return formats::PoseTrackLayout::kPoseTrack18;
-    case PoseProtocol::kPoseTrack21: return formats::PoseTrackLayout::kPoseTrack21;
+    case PoseProtocol::kPoseTrack17:
+      return formats::PoseTrackLayout::kPoseTrack17;
+    case PoseProtocol::kPoseTrack18:
+      return formats::PoseTrackLayout::kPoseTrack18;
+    case PoseProtocol::kPoseTrack21:
+      return formats::PoseTrackLayout::kPoseTrack21;
   }
   return formats::PoseTrackLayout::kPoseTrack18;
 }
@@ -35,8 +38,8 @@ ApRules ap_rules(const PoseEvalOptions& options) {
   return options.protocol == PoseProtocol::kPoseTrack21 ? ApRules::kPoseTrack21 : ApRules::kPoseval;
 }
 
-PoseMetrics metrics_of(const std::optional<ApSamples>& ap, const std::optional<MotaCounts>& mota, const std::optional<PoseHota>& hota,
-                       const PoseEvalOptions& options) {
+PoseMetrics metrics_of(const std::optional<ApSamples>& ap, const std::optional<MotaCounts>& mota,
+                       const std::optional<PoseHota>& hota, const PoseEvalOptions& options) {
   PoseMetrics metrics;
   if (ap) metrics.ap = average_precision(*ap, ap_rules(options));
   if (mota) metrics.mota = mota_from_counts(*mota, options.strict_definition);
@@ -80,9 +83,12 @@ PoseProtocol pose_protocol_from_name(const std::string& name) {
 
 const char* name_of(PoseProtocol protocol) {
   switch (protocol) {
-    case PoseProtocol::kPoseTrack17: return "posetrack17";
-    case PoseProtocol::kPoseTrack18: return "posetrack18";
-    case PoseProtocol::kPoseTrack21: return "posetrack21";
+    case PoseProtocol::kPoseTrack17:
+      return "posetrack17";
+    case PoseProtocol::kPoseTrack18:
+      return "posetrack18";
+    case PoseProtocol::kPoseTrack21:
+      return "posetrack21";
   }
   return "";
 }
@@ -128,9 +134,8 @@ PoseEvalResult combine_sequences(std::vector<SequenceCounts> sequences, const Po
   std::optional<MotaCounts> mota;
   std::vector<PoseHota> hota;
   std::vector<PoseMetrics> metrics(sequences.size());
-  parallel_for(sequences.size(), options.threads, [&](std::size_t i) {
-    metrics[i] = metrics_of(sequences[i].ap, sequences[i].mota, sequences[i].hota, options);
-  });
+  parallel_for(sequences.size(), options.threads,
+               [&](std::size_t i) { metrics[i] = metrics_of(sequences[i].ap, sequences[i].mota, sequences[i].hota, options); });
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     SequenceCounts& s = sequences[i];
     if (s.ap) (ap ? *ap : ap.emplace()) += *s.ap;
@@ -151,16 +156,22 @@ std::vector<SequenceFiles> pair_sequences(const fs::path& gt, const fs::path& pr
   if (!fs::is_directory(gt)) {
     if (!fs::is_directory(predictions)) return {{sequence_name(gt), gt, predictions}};
     const fs::path found = find_predictions(predictions, sequence_name(gt));
-    if (found.empty()) throw Error(ErrorCode::kInput, sequence_name(gt), "no predictions in " + predictions.string(), "name the file as the ground truth");
+    if (found.empty())
+      throw Error(ErrorCode::kInput, sequence_name(gt), "no predictions in " + predictions.string(),
+                  "name the file as the ground truth");
     return {{sequence_name(gt), gt, found}};
   }
   std::vector<SequenceFiles> files;
   for (const auto& entry : fs::directory_iterator(gt)) {
-    if (entry.is_regular_file() && entry.path().extension() == ".json") files.push_back({sequence_name(entry.path()), entry.path(), {}});
+    if (entry.is_regular_file() && entry.path().extension() == ".json")
+      files.push_back({sequence_name(entry.path()), entry.path(), {}});
   }
-  if (files.empty()) throw Error(ErrorCode::kInput, gt.string(), "no .json file in this folder", "give the folder that holds one JSON file a sequence");
+  if (files.empty())
+    throw Error(ErrorCode::kInput, gt.string(), "no .json file in this folder",
+                "give the folder that holds one JSON file a sequence");
   if (!fs::is_directory(predictions)) {
-    throw Error(ErrorCode::kInput, predictions.string(), "is a file, but the ground truth is a folder", "give the folder of predictions");
+    throw Error(ErrorCode::kInput, predictions.string(), "is a file, but the ground truth is a folder",
+                "give the folder of predictions");
   }
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   std::set<std::string> names;
@@ -175,7 +186,9 @@ std::vector<SequenceFiles> pair_sequences(const fs::path& gt, const fs::path& pr
     skipped->push_back({f.name, "no predictions; sequence left out"});
   }
   std::erase_if(files, [](const SequenceFiles& f) { return f.predictions.empty(); });
-  if (files.empty()) throw Error(ErrorCode::kInput, predictions.string(), "no sequence of " + gt.string() + " has predictions here", "name prediction files as the ground truth's");
+  if (files.empty())
+    throw Error(ErrorCode::kInput, predictions.string(), "no sequence of " + gt.string() + " has predictions here",
+                "name prediction files as the ground truth's");
   return files;
 }
 
@@ -200,7 +213,8 @@ PoseEvalResult evaluate_posetrack(const fs::path& gt, const fs::path& prediction
     }
   }
   if (std::none_of(counts.begin(), counts.end(), [](const auto& c) { return c.usable; })) {
-    throw Error(ErrorCode::kInput, gt.string(), "no sequence could be evaluated; first: " + skipped.front().where + ": " + skipped.front().message,
+    throw Error(ErrorCode::kInput, gt.string(),
+                "no sequence could be evaluated; first: " + skipped.front().where + ": " + skipped.front().message,
                 "run without --lenient for the details");
   }
   PoseEvalResult result = combine_sequences(std::move(counts), options);

@@ -19,7 +19,9 @@ std::vector<std::pair<std::string, double>> group_bars(const JointValues& values
   return bars;
 }
 
-std::string column(const std::string& title, const std::string& body) { return "<div><h3>" + html_escape(title) + "</h3>" + body + "</div>"; }
+std::string column(const std::string& title, const std::string& body) {
+  return "<div><h3>" + html_escape(title) + "</h3>" + body + "</div>";
+}
 
 std::string pose_bars(const PoseMetrics& total, bool strict) {
   std::string body = "<div class=\"pair\">";
@@ -54,16 +56,19 @@ std::string pose_histogram(const ApSamples& samples) {
 
 std::string worst_section(const PoseEvalResult& result, const HtmlOptions& options) {
   std::size_t budget = options.max_picture_bytes;
-  std::string body = "<p class=\"key\">Joints missed or invented, worst first.<b style=\"background:#2fae66\"></b>ground truth"
-                     "<b style=\"background:#f07b2e\"></b>predictions</p>\n";
+  std::string body =
+      "<p class=\"key\">Joints missed or invented, worst first.<b style=\"background:#2fae66\"></b>ground truth"
+      "<b style=\"background:#f07b2e\"></b>predictions</p>\n";
   bool open = true;
   for (const auto& s : result.sequences) {
     if (s.worst.empty()) continue;
-    body += std::string("<details") + (open ? " open" : "") + "><summary>" + html_escape(s.name) + "</summary><div class=\"frames\">\n";
+    body +=
+        std::string("<details") + (open ? " open" : "") + "><summary>" + html_escape(s.name) + "</summary><div class=\"frames\">\n";
     open = false;
     for (const WorstFrame& frame : s.worst) {
       body += "<figure>" + draw_frame(frame, options.frames, budget) +
-              fmt::format("<figcaption>frame {}: {} missed, {} wrong</figcaption></figure>\n", frame.frame, frame.misses, frame.false_positives);
+              fmt::format("<figcaption>frame {}: {} missed, {} wrong</figcaption></figure>\n", frame.frame, frame.misses,
+                          frame.false_positives);
     }
     body += "</div></details>\n";
   }
@@ -109,21 +114,25 @@ std::string report_html(const CocoReport& report, const OksCurves& curves) {
     Curve& curve = precision.emplace_back(Curve{fmt::format("OKS {:.2f}", 0.5 + 0.05 * t), {}});
     for (double p : curves.precision[0][t]) curve.y.push_back(p < 0 ? kNan : p);
   }
-  std::string body = fmt::format("<p>{} images, {} annotated persons, {} detections</p>\n", report.images, report.annotations, report.detections);
-  body += html_section("OKS", "<div class=\"pair\">" + column("AP and AR", html_bars(bars, 100)) +
-                                  column("Precision over recall", html_curves(recalls, precision, "recall", "precision")) + "</div>");
+  std::string body =
+      fmt::format("<p>{} images, {} annotated persons, {} detections</p>\n", report.images, report.annotations, report.detections);
+  body +=
+      html_section("OKS", "<div class=\"pair\">" + column("AP and AR", html_bars(bars, 100)) +
+                              column("Precision over recall", html_curves(recalls, precision, "recall", "precision")) + "</div>");
   const std::vector<Table> tables = metrics_tables(report);
   body += html_section(tables[1].title, html_table(tables[1]));
   const auto& k = report.keypoints;
-  body += html_section("Scores of detections", html_histogram({k.matched_scores.begin(), k.matched_scores.end()},
-                                                              {k.unmatched_scores.begin(), k.unmatched_scores.end()}, 0, k.highest_score));
+  body += html_section("Scores of detections",
+                       html_histogram({k.matched_scores.begin(), k.matched_scores.end()},
+                                      {k.unmatched_scores.begin(), k.unmatched_scores.end()}, 0, k.highest_score));
   return html_page("COCO keypoints report", body);
 }
 
 std::string report_html(const MotReport& report) {
   std::vector<std::pair<std::string, double>> bars;
   for (const auto& [name, value] : mot_summary(report.total)) {
-    const bool count = name == "IDSW" || name == "FP" || name == "FN" || name == "Frag" || name == "MT" || name == "PT" || name == "ML";
+    const bool count =
+        name == "IDSW" || name == "FP" || name == "FN" || name == "Frag" || name == "MT" || name == "PT" || name == "ML";
     if (!count) bars.emplace_back(name, 100 * value);
   }
   std::vector<double> x;
@@ -133,8 +142,9 @@ std::string report_html(const MotReport& report) {
   for (const auto& [name, curve] : {std::pair{"HOTA", &h.hota}, {"DetA", &h.det_a}, {"AssA", &h.ass_a}, {"LocA", &h.loc_a}}) {
     curves.push_back({name, {curve->begin(), curve->end()}});
   }
-  std::string body = html_section("All sequences", "<div class=\"pair\">" + column("Per cent", html_bars(bars, 100)) +
-                                                       column("HOTA over the IoU threshold", html_curves(x, curves, "threshold", "value")) + "</div>");
+  std::string body = html_section(
+      "All sequences", "<div class=\"pair\">" + column("Per cent", html_bars(bars, 100)) +
+                           column("HOTA over the IoU threshold", html_curves(x, curves, "threshold", "value")) + "</div>");
   body += html_section("Sequences", html_table(metrics_tables(report, true)[0]));
   return html_page("Box tracking report", body);
 }

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 // A 4 x 3 PNG, and the first bytes of a JPEG of 640 x 480.
 const std::string kPng("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x03\x08\x02\0\0\0", 29);
-const std::string kJpeg("\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x11\x08\x01\xe0\x02\x80\x03\x01\x22\0", 39);
+const std::string kJpeg("\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x11\x08\x01\xe0\x02\x80\x03\x01\x22\0",
+                        39);
 
 PoseEvalResult pose_result() {
   PoseEvalOptions options;
@@ -47,7 +48,8 @@ std::string browser() {
 
 std::string dump_dom(const std::string& program, const fs::path& page, const std::string& fragment) {
   const fs::path profile = fs::temp_directory_path() / ("vepe_browser_" + std::to_string(::getpid()));
-  const std::string command = program + " --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" + profile.string() +
+  const std::string command = program +
+                              " --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" + profile.string() +
                               " --dump-dom 'file://" + page.string() + fragment + "' 2>/dev/null";
   std::string text;
   if (FILE* pipe = ::popen(command.c_str(), "r")) {

@@ -13,13 +13,13 @@ namespace vepe::eval {
 
 struct SyntheticOptions {
   int frames = 10, persons = 4;
-  double noise = 0.3;           // of predicted joints, in head sizes
-  double missing_joint = 0.1;   // chance that a joint is absent, on both sides
+  double noise = 0.3;          // of predicted joints, in head sizes
+  double missing_joint = 0.1;  // chance that a joint is absent, on both sides
   double missed_person = 0.1, invented_person = 0.1;
   double identity_switch = 0.05;
-  double empty_frame = 0;       // chance that a frame has no predictions
-  double ignore_region = 0;     // chance of a region in a frame
-  double crowding = 1;          // 1 = people may overlap, 0 = far apart
+  double empty_frame = 0;    // chance that a frame has no predictions
+  double ignore_region = 0;  // chance of a region in a frame
+  double crowding = 1;       // 1 = people may overlap, 0 = far apart
 };
 
 inline formats::Person synthetic_person(Random& random, double x, double y, double size, double missing_joint) {
@@ -53,8 +53,8 @@ inline std::pair<formats::Sequence, formats::Sequence> synthetic_sequence(std::u
   std::vector<Track> tracks;
   const double spread = o.crowding > 0 ? 600 : 0;
   for (int p = 0; p < o.persons; ++p) {
-    tracks.push_back({200 + (1 - o.crowding) * 400 * p + random.uniform(0, spread), 200 + random.uniform(0, 200), random.uniform(-4, 4),
-                      random.uniform(-2, 2), random.uniform(150, 260), p});
+    tracks.push_back({200 + (1 - o.crowding) * 400 * p + random.uniform(0, spread), 200 + random.uniform(0, 200),
+                      random.uniform(-4, 4), random.uniform(-2, 2), random.uniform(150, 260), p});
   }
   std::int64_t next_id = o.persons;
   for (int t = 0; t < o.frames; ++t) {
@@ -76,7 +76,8 @@ inline std::pair<formats::Sequence, formats::Sequence> synthetic_sequence(std::u
       track.y += track.vy;
       formats::Person person = synthetic_person(random, track.x, track.y, track.size, o.missing_joint);
       person.track_id = static_cast<std::int64_t>(i);
-      if (random.chance(o.identity_switch)) track.prediction = random.chance(0.5) ? next_id++ : tracks[random.integer(0, o.persons - 1)].prediction;
+      if (random.chance(o.identity_switch))
+        track.prediction = random.chance(0.5) ? next_id++ : tracks[random.integer(0, o.persons - 1)].prediction;
       bool used = random.chance(o.missed_person) || empty;
       for (const auto& other : p.persons) used |= *other.track_id == track.prediction;
       if (!used) {

@@ -30,7 +30,8 @@ std::vector<WorstFrame> worst_frames(const EvalSequence& sequence, const formats
   for (const Errors& e : errors) {
     const EvalFrame& frame = sequence.frames[e.frame];
     const formats::Frame& origin = source.frames[frame.source];
-    worst.push_back({origin.file_name, frame.source, e.misses, e.false_positives, origin.width, origin.height, frame.gt, frame.predictions});
+    worst.push_back(
+        {origin.file_name, frame.source, e.misses, e.false_positives, origin.width, origin.height, frame.gt, frame.predictions});
   }
   return worst;
 }

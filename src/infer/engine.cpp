@@ -29,11 +29,11 @@ int round_up(int value, int multiple) { return (value + multiple - 1) / multiple
 }  // namespace
 
 struct SpatialFrame::Content {
-  int width = 0, height = 0;             // of the frame in pixels
-  torch::Tensor query_index, scores;     // [R] of the best people, int64 and falling
-  torch::Tensor keypoints;               // [R, K, 2] in 0..1
-  torch::Tensor keypoint_scores;         // [R, K]
-  model::FrameFeatures features;         // with a temporal phase only
+  int width = 0, height = 0;          // of the frame in pixels
+  torch::Tensor query_index, scores;  // [R] of the best people, int64 and falling
+  torch::Tensor keypoints;            // [R, K, 2] in 0..1
+  torch::Tensor keypoint_scores;      // [R, K]
+  model::FrameFeatures features;      // with a temporal phase only
 };
 
 struct Engine::State {
@@ -108,7 +108,8 @@ std::vector<SpatialFrame> Engine::spatial(std::span<const video::Image* const> f
   const int short_side = state_->options.size > 0 ? 0 : input.short_side;
   const int long_side = state_->options.size > 0 ? state_->options.size : input.long_side;
   std::map<InputSize, std::vector<std::size_t>> groups;
-  for (std::size_t i = 0; i < frames.size(); ++i) groups[input_size(frames[i]->width, frames[i]->height, short_side, long_side)].push_back(i);
+  for (std::size_t i = 0; i < frames.size(); ++i)
+    groups[input_size(frames[i]->width, frames[i]->height, short_side, long_side)].push_back(i);
   std::vector<SpatialFrame> results(frames.size());
   for (const auto& [size, members] : groups) {
     std::vector<const video::Image*> images;
@@ -121,10 +122,12 @@ std::vector<SpatialFrame> Engine::spatial(std::span<const video::Image* const> f
 
 std::vector<SpatialFrame> Engine::State::batch(std::span<const video::Image* const> frames, InputSize size) {
   const c10::InferenceMode inference;
-  const int multiple = model->config().input.multiple, height = round_up(size.height, multiple), width = round_up(size.width, multiple);
+  const int multiple = model->config().input.multiple, height = round_up(size.height, multiple),
+            width = round_up(size.width, multiple);
   const auto B = static_cast<std::int64_t>(frames.size());
   std::vector<torch::Tensor> images;
-  for (const video::Image* frame : frames) images.push_back(canvas_of(video::resize_bilinear(*frame, size.width, size.height), height, width));
+  for (const video::Image* frame : frames)
+    images.push_back(canvas_of(video::resize_bilinear(*frame, size.width, size.height), height, width));
   const torch::Tensor real = torch::tensor({static_cast<float>(size.height), static_cast<float>(size.width)}).expand({B, 2});
   const auto output = model->forward(model->normalise(B == 1 ? images[0] : torch::cat(images)), real.contiguous());
   const model::Detections detections = model->detect(output, options.max_people);
@@ -172,22 +175,24 @@ std::vector<Pose> Engine::temporal(std::span<const SpatialFrame> window) {
   return state_->to_poses(key, scores, keypoints);
 }
 
-std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores, const torch::Tensor& keypoints) const {
+std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores,
+                                          const torch::Tensor& keypoints) const {
   const c10::InferenceMode inference;
   const torch::Tensor positions = keypoints.contiguous(), keypoint_scores = frame.keypoint_scores.contiguous();
   const auto score = scores.accessor<float, 1>();
   const auto xy = positions.accessor<float, 3>();
   const auto confidence = keypoint_scores.accessor<float, 2>();
   const auto query = frame.query_index.accessor<std::int64_t, 1>();
-  const torch::Tensor embeddings = frame.features.embedding.defined() ? frame.features.embedding.contiguous() : torch::Tensor();  // [N, C]
+  const torch::Tensor embeddings =
+      frame.features.embedding.defined() ? frame.features.embedding.contiguous() : torch::Tensor();  // [N, C]
   std::vector<Pose> poses;
   for (std::int64_t r = 0; r < score.size(0); ++r) {
     if (!(score[r] >= static_cast<float>(options.threshold))) continue;
     Pose pose;
     pose.score = score[r];
     for (std::int64_t k = 0; k < xy.size(1); ++k) {
-      pose.keypoints.push_back({xy[r][k][0] * static_cast<float>(frame.width) - 0.5f, xy[r][k][1] * static_cast<float>(frame.height) - 0.5f,
-                                confidence[r][k]});
+      pose.keypoints.push_back({xy[r][k][0] * static_cast<float>(frame.width) - 0.5f,
+                                xy[r][k][1] * static_cast<float>(frame.height) - 0.5f, confidence[r][k]});
     }
     if (embeddings.defined()) {
       const float* row = embeddings.data_ptr<float>() + query[r] * embeddings.size(1);

@@ -42,10 +42,10 @@ inline constexpr double kKeepShare = 0.5;
 
 struct EngineOptions {
   std::filesystem::path model;
-  int size = 0;              // long side of the network input, pixels; 0: as the model's config says
+  int size = 0;  // long side of the network input, pixels; 0: as the model's config says
   Precision precision = Precision::kAuto;
   TemporalUse temporal = TemporalUse::kAuto;
-  int max_people = 20;       // a frame
+  int max_people = 20;                   // a frame
   double threshold = kDefaultThreshold;  // poses below it are not returned
 };
 
@@ -82,12 +82,12 @@ class Engine {
   // low for pose query selection (pqs_threshold) are answered as the spatial phase saw them; keypoint scores are always its.
   std::vector<Pose> temporal(std::span<const SpatialFrame> window);
 
-  bool has_temporal() const;     // there is a temporal phase, and it is not switched off
-  bool has_embeddings() const;   // poses carry embeddings
-  int window_length() const;     // T; 1 without temporal phase
-  int key_position() const;      // of the key frame in its window
+  bool has_temporal() const;    // there is a temporal phase, and it is not switched off
+  bool has_embeddings() const;  // poses carry embeddings
+  int window_length() const;    // T; 1 without temporal phase
+  int key_position() const;     // of the key frame in its window
 
-  const std::string& joint_set() const;   // id in formats/joints.h
+  const std::string& joint_set() const;  // id in formats/joints.h
   bool bfloat16() const;
 
  private:

@@ -44,8 +44,8 @@ void check(const Engine& engine, const PredictOptions& options) {
               "use a model with a temporal phase and icm = true, without --temporal off");
 }
 
-std::vector<video::DrawPerson> draw_persons(const std::vector<std::vector<video::DrawKeypoint>>& keypoints, const std::vector<Pose>& poses,
-                                            const std::vector<std::int64_t>& ids) {
+std::vector<video::DrawPerson> draw_persons(const std::vector<std::vector<video::DrawKeypoint>>& keypoints,
+                                            const std::vector<Pose>& poses, const std::vector<std::int64_t>& ids) {
   std::vector<video::DrawPerson> people;
   for (std::size_t i = 0; i < poses.size(); ++i) people.push_back({keypoints[i], poses[i].score, ids.empty() ? -1 : ids[i]});
   return people;
@@ -173,8 +173,8 @@ class Worker {
 
 }  // namespace
 
-formats::Frame to_frame(const std::vector<Pose>& poses, const std::vector<std::int64_t>& ids, std::int64_t index, double pts_s, int width,
-                        int height) {
+formats::Frame to_frame(const std::vector<Pose>& poses, const std::vector<std::int64_t>& ids, std::int64_t index, double pts_s,
+                        int width, int height) {
   formats::Frame frame;
   frame.index = index;
   frame.image_id = index;
@@ -202,12 +202,14 @@ formats::Frame to_frame(const std::vector<Pose>& poses, const std::vector<std::i
   return frame;
 }
 
-void draw_poses(video::Image& image, const std::vector<Pose>& poses, const std::vector<std::int64_t>& ids, const std::string& joint_set) {
+void draw_poses(video::Image& image, const std::vector<Pose>& poses, const std::vector<std::int64_t>& ids,
+                const std::string& joint_set) {
   const auto keypoints = draw_keypoints(poses);
   video::draw_people(image, draw_persons(keypoints, poses, ids), video::skeleton_of(*formats::find_joint_set(joint_set)));
 }
 
-PredictResult predict_source(Engine& engine, const video::Source& source, const PredictOptions& options, const FrameCallback& on_frame) {
+PredictResult predict_source(Engine& engine, const video::Source& source, const PredictOptions& options,
+                             const FrameCallback& on_frame) {
   check(engine, options);
   make_output_folder(options.output);
   video::VideoReader reader = open(source, options);

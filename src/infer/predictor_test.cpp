@@ -39,7 +39,8 @@ TEST(PredictSource, WritesEveryFrameOnceInItsOrderWithItsTimeUnderADelay) {
   options.save_embeddings = options.save_similarity = true;
   const std::string gaps = VEPE_SOURCE_DIR "/tests/data/video/torture/vfr_gaps.mp4";
   std::int64_t called = 0;
-  const PredictResult result = predict_source(engine, video_source(gaps), options, [&](std::int64_t done, auto) { EXPECT_EQ(done, ++called); });
+  const PredictResult result =
+      predict_source(engine, video_source(gaps), options, [&](std::int64_t done, auto) { EXPECT_EQ(done, ++called); });
 
   std::vector<video::Frame> frames;
   video::VideoReader reader(gaps);
@@ -129,7 +130,13 @@ TEST(SimilarityPicture, TakesTheFirstFrameWithTwoPeopleAndOneSomeFramesLater) {
   const std::vector<Pose> two = {looking({1, 0}, 5), looking({0, 1}, 50)}, one = {looking({0.6f, 0.8f}, 20)};
   Similarity similarity({}, "clip");
   for (std::int64_t t = 0; t < 9; ++t) {
-    similarity.offer(grey_frame(t), t == 2 ? two : t == 7 ? std::vector<Pose>{} : one, t == 2 ? std::vector<std::int64_t>{4, 3} : t == 7 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{3});
+    similarity.offer(grey_frame(t),
+                     t == 2   ? two
+                     : t == 7 ? std::vector<Pose>{}
+                              : one,
+                     t == 2   ? std::vector<std::int64_t>{4, 3}
+                     : t == 7 ? std::vector<std::int64_t>{}
+                              : std::vector<std::int64_t>{3});
     EXPECT_EQ(similarity.picture({}).has_value(), t == 8) << t;  // nobody is there five frames later, but one more on
   }
   EXPECT_TRUE(similarity.picture({}).has_value());
@@ -144,7 +151,9 @@ TEST(SimilarityPicture, SaysWhichOfTheWantedFramesIsMissingOrEmpty) {
   const auto error_of = [&](std::int64_t a, std::int64_t b) -> std::string {
     try {
       Similarity similarity(std::pair(a, b), "clip.mp4");
-      for (std::int64_t t = 0; t < 4; ++t) similarity.offer(grey_frame(t), t == 2 ? std::vector<Pose>{} : one, t == 2 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{1});
+      for (std::int64_t t = 0; t < 4; ++t)
+        similarity.offer(grey_frame(t), t == 2 ? std::vector<Pose>{} : one,
+                         t == 2 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{1});
       return similarity.picture({}).has_value() ? "drawn" : "not drawn";
     } catch (const Error& error) {
       return error.what();
@@ -164,21 +173,24 @@ struct Outcome {
 
 Outcome program(const std::string& arguments) {
   const auto work = folder("streams");
-  const std::string command = std::string(VEPE_BINARY) + " " + arguments + " >" + (work / "out").string() + " 2>" + (work / "err").string();
+  const std::string command =
+      std::string(VEPE_BINARY) + " " + arguments + " >" + (work / "out").string() + " 2>" + (work / "err").string();
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(work / "out"), read_file(work / "err")};
 }
 
 TEST(Program, PredictsAndLinksAnewWithATemporalModel) {
   const std::string model = temporal_model("centred").string(), out = folder("program").string();
-  const Outcome predict = program("predict " + std::string(kVideo) + " -m " + model + " -o " + out +
-                               " --frames 0:8 --save jsonl,similarity --save-embeddings --similarity-frames 1:6 --temporal on --threads 1 --progress none");
+  const Outcome predict = program(
+      "predict " + std::string(kVideo) + " -m " + model + " -o " + out +
+      " --frames 0:8 --save jsonl,similarity --save-embeddings --similarity-frames 1:6 --temporal on --threads 1 --progress none");
   ASSERT_EQ(predict.status, 0) << predict.err;
   EXPECT_TRUE(std::filesystem::exists(out + "/base_384x288_30f.similarity.png"));
   const formats::Sequence saved = formats::read_jsonl(out + "/base_384x288_30f.jsonl");
   ASSERT_EQ(saved.frames.size(), 8u);
   EXPECT_EQ(saved.frames[0].persons.at(0).embedding.size(), 96u);
-  const Outcome track = program("track " + out + "/base_384x288_30f.jsonl -o " + out + "/linked --save jsonl,mot,csv,posetrack --alpha 0.5");
+  const Outcome track =
+      program("track " + out + "/base_384x288_30f.jsonl -o " + out + "/linked --save jsonl,mot,csv,posetrack --alpha 0.5");
   ASSERT_EQ(track.status, 0) << track.err;
   EXPECT_EQ(track.err.find("no embeddings"), std::string::npos) << track.err;
   const formats::Sequence linked = formats::read_jsonl(out + "/linked/base_384x288_30f.jsonl");
@@ -190,12 +202,14 @@ TEST(Program, PredictsAndLinksAnewWithATemporalModel) {
       EXPECT_EQ(linked.frames[t].persons[p].keypoints[0].x, saved.frames[t].persons[p].keypoints[0].x);
     }
   }
-  const Outcome off = program("predict " + std::string(kVideo) + " -m " + model + " -o " + out + " --save similarity --temporal off --threads 1 --progress none");
+  const Outcome off = program("predict " + std::string(kVideo) + " -m " + model + " -o " + out +
+                              " --save similarity --temporal off --threads 1 --progress none");
   EXPECT_EQ(off.status, 2) << off.err;
   EXPECT_NE(off.err.find("instance queries"), std::string::npos) << off.err;
   const Outcome info = program("info " + model);
   ASSERT_EQ(info.status, 0) << info.err;
-  for (const char* part : {"temporal phase: 3 frames, centered window, STPE, instance queries, STDME, STPD", "1 frame(s) late", "instance_stream", "stdme"}) {
+  for (const char* part : {"temporal phase: 3 frames, centered window, STPE, instance queries, STDME, STPD", "1 frame(s) late",
+                           "instance_stream", "stdme"}) {
     EXPECT_NE(info.out.find(part), std::string::npos) << part << "\n" << info.out;
   }
 }

@@ -68,7 +68,8 @@ RelinkReport relink(formats::Sequence& sequence, TrackerOptions options) {
         if (length == 0) length = person.embedding.size();
         if (person.embedding.size() != length) {
           throw Error(ErrorCode::kInput, "frame " + std::to_string(frame.index) + ": person " + std::to_string(i + 1),
-                      "the embedding has " + std::to_string(person.embedding.size()) + " numbers, those before have " + std::to_string(length),
+                      "the embedding has " + std::to_string(person.embedding.size()) + " numbers, those before have " +
+                          std::to_string(length),
                       "link poses of one model only");
         }
       }
@@ -84,7 +85,8 @@ RelinkReport relink(formats::Sequence& sequence, TrackerOptions options) {
       tracks.insert(ids[i]);
     }
     // As in predict: who neither continues nor starts a track is not there.
-    report.without_id += static_cast<std::int64_t>(std::erase_if(frame.persons, [](const formats::Person& person) { return !person.track_id; }));
+    report.without_id +=
+        static_cast<std::int64_t>(std::erase_if(frame.persons, [](const formats::Person& person) { return !person.track_id; }));
     ++report.frames;
   }
   report.tracks = static_cast<std::int64_t>(tracks.size());

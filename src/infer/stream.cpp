@@ -19,10 +19,12 @@ std::vector<Estimate> Stream::push(video::Frame frame) {
 }
 
 std::vector<std::vector<Estimate>> Stream::push(std::span<Stream* const> streams, std::vector<video::Frame> frames) {
-  if (streams.size() != frames.size()) throw Error(ErrorCode::kUsage, "stream", "one frame a stream is wanted", "leave out streams that have ended");
+  if (streams.size() != frames.size())
+    throw Error(ErrorCode::kUsage, "stream", "one frame a stream is wanted", "leave out streams that have ended");
   std::vector<const video::Image*> images;
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    if (streams[i]->engine_ != streams[0]->engine_) throw Error(ErrorCode::kUsage, "stream", "the streams belong to different engines");
+    if (streams[i]->engine_ != streams[0]->engine_)
+      throw Error(ErrorCode::kUsage, "stream", "the streams belong to different engines");
     images.push_back(&frames[i].image);
   }
   std::vector<std::vector<Estimate>> ready;

@@ -46,8 +46,8 @@ class Stream {
 
   Engine* engine_;
   bool temporal_;
-  std::int64_t before_ = 0, after_ = 0;  // frames of the window on both sides of its key frame
-  std::deque<Slot> ring_;                // frames first_ .. count_ - 1
+  std::int64_t before_ = 0, after_ = 0;            // frames of the window on both sides of its key frame
+  std::deque<Slot> ring_;                          // frames first_ .. count_ - 1
   std::int64_t first_ = 0, count_ = 0, next_ = 0;  // next_: the frame to hand out next
 };
 

@@ -60,10 +60,12 @@ double difference(const std::vector<Pose>& a, const std::vector<Pose>& b, const 
     largest = std::max<double>(largest, std::abs(a[i].score - b[i].score));
     for (std::size_t k = 0; k < a[i].keypoints.size(); ++k) {
       const PoseKeypoint &p = a[i].keypoints[k], &q = b[i].keypoints[k];
-      largest = std::max<double>({largest, std::abs(p.x - q.x) / image.width, std::abs(p.y - q.y) / image.height, std::abs(p.score - q.score)});
+      largest = std::max<double>(
+          {largest, std::abs(p.x - q.x) / image.width, std::abs(p.y - q.y) / image.height, std::abs(p.score - q.score)});
     }
     if (a[i].embedding.size() != b[i].embedding.size()) return INFINITY;
-    for (std::size_t c = 0; c < a[i].embedding.size(); ++c) largest = std::max<double>(largest, std::abs(a[i].embedding[c] - b[i].embedding[c]));
+    for (std::size_t c = 0; c < a[i].embedding.size(); ++c)
+      largest = std::max<double>(largest, std::abs(a[i].embedding[c] - b[i].embedding[c]));
   }
   return largest;
 }
@@ -161,7 +163,8 @@ TEST_F(StreamTest, SeveralStreamsInOneBatchAndMoreThreadsDifferByRoundingAlone) 
       ASSERT_EQ(got[s].size(), frames.size());
       for (std::size_t t = 0; t < frames.size(); ++t) {
         EXPECT_EQ(got[s][t].frame.index, want[s][t].frame.index);
-        EXPECT_LE(difference(got[s][t].poses, want[s][t].poses, got[s][t].frame.image), 1e-5) << threads << " threads, stream " << s << ", frame " << t;
+        EXPECT_LE(difference(got[s][t].poses, want[s][t].poses, got[s][t].frame.image), 1e-5)
+            << threads << " threads, stream " << s << ", frame " << t;
       }
     }
   }
@@ -211,7 +214,8 @@ TEST_F(StreamTest, LeavesPeopleThatPoseQuerySelectionDropsAsTheyAre) {
   const auto poses = run(stream, frames).at(0).poses;
   const auto spatial = engine.predict(frames[0].image);
   const auto among = [&](const Pose& pose) {
-    return std::any_of(poses.begin(), poses.end(), [&](const Pose& other) { return difference({pose}, {other}, frames[0].image) == 0; });
+    return std::any_of(poses.begin(), poses.end(),
+                       [&](const Pose& other) { return difference({pose}, {other}, frames[0].image) == 0; });
   };
   int below = 0, above = 0;
   for (const Pose& pose : spatial) {

@@ -15,7 +15,7 @@ constexpr double kAreaOfBox = 0.52;   // share of a person's box that the person
 constexpr double kBoxOfExtent = 1.3;  // a person's box against the extent of the keypoints
 constexpr double kWiden = 2.0;        // a prediction one frame on is this much less exact than an annotation
 constexpr float kVelocitySmoothing = 0.5f;
-constexpr double kFarthest = 4;       // lengths of the body that a lost person is looked for around
+constexpr double kFarthest = 4;  // lengths of the body that a lost person is looked for around
 constexpr double kForbidden = std::numeric_limits<double>::infinity();
 
 double area_of(const std::vector<PoseKeypoint>& keypoints) {
@@ -116,9 +116,10 @@ std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
     if (pose.embedding.empty()) continue;
     if (embedding_size_ == 0) embedding_size_ = pose.embedding.size();
     if (pose.embedding.size() == embedding_size_) continue;
-    throw Error(ErrorCode::kInput, "",
-                "an embedding of " + std::to_string(pose.embedding.size()) + " numbers after those of " + std::to_string(embedding_size_),
-                "link poses of one model only");
+    throw Error(
+        ErrorCode::kInput, "",
+        "an embedding of " + std::to_string(pose.embedding.size()) + " numbers after those of " + std::to_string(embedding_size_),
+        "link poses of one model only");
   }
   std::vector<std::int64_t> ids(poses.size(), -1);
   std::vector<bool> continued(tracks_.size(), false);

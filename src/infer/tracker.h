@@ -8,17 +8,17 @@
 namespace vepe::infer {
 
 struct TrackerOptions {
-  std::vector<double> sigmas;        // [K] of the OKS
-  double start_threshold = kDefaultVideoThreshold;  // a pose of this score starts a track
+  std::vector<double> sigmas;                                   // [K] of the OKS
+  double start_threshold = kDefaultVideoThreshold;              // a pose of this score starts a track
   double keep_threshold = kKeepShare * kDefaultVideoThreshold;  // a pose of this score continues one
-  double min_similarity = 0.1;       // below which two are not the same person
-  int max_missed = 30;               // frames that a track outlives without a pose
+  double min_similarity = 0.1;                                  // below which two are not the same person
+  int max_missed = 30;                                          // frames that a track outlives without a pose
 
   // Where both sides have an embedding:
-  double alpha = 0.5;                // share of the embeddings' cosine in the similarity, the OKS has the rest; 0..1
-  double embedding_memory = 0.8;     // share of the past in a track's embedding, a frame
-  double min_cosine = 0.75;          // from which a person may be found again where motion does not lead
-  double reach = 0.5;                // how far from there, in lengths of the body for each frame since the last pose, at most 4
+  double alpha = 0.5;             // share of the embeddings' cosine in the similarity, the OKS has the rest; 0..1
+  double embedding_memory = 0.8;  // share of the past in a track's embedding, a frame
+  double min_cosine = 0.75;       // from which a person may be found again where motion does not lead
+  double reach = 0.5;             // how far from there, in lengths of the body for each frame since the last pose, at most 4
 };
 
 // Links poses over time: an optimal assignment of the frame's poses to the live tracks by

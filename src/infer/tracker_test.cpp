@@ -89,10 +89,10 @@ TEST(Tracker, FindsWhoWasHiddenByLookAndOnlyNearby) {
     for (int t = 0; t < 3; ++t) tracker.update({});
     return tracker.update({with_look(person(x, 0), std::move(look))})[0];
   };
-  EXPECT_EQ(id_after_gap(160, {1, 0}), 1);      // three widths away, looks the same
-  EXPECT_EQ(id_after_gap(160, {0, 1}), 2);      // looks different
-  EXPECT_EQ(id_after_gap(160, {}), 2);          // no look: motion alone
-  EXPECT_EQ(id_after_gap(900, {1, 0}), 2);      // too far
+  EXPECT_EQ(id_after_gap(160, {1, 0}), 1);  // three widths away, looks the same
+  EXPECT_EQ(id_after_gap(160, {0, 1}), 2);  // looks different
+  EXPECT_EQ(id_after_gap(160, {}), 2);      // no look: motion alone
+  EXPECT_EQ(id_after_gap(900, {1, 0}), 2);  // too far
 }
 
 TEST(Tracker, LivesThroughThirtyMissedFramesAndNotOneMore) {
@@ -178,7 +178,9 @@ TEST(Relink, NamesFrameAndPersonOfAnEmbeddingOfAnotherLength) {
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInput);
-    EXPECT_NE(std::string(error.what()).find("frame 7: person 2: the embedding has 3 numbers, those before have 2"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("frame 7: person 2: the embedding has 3 numbers, those before have 2"),
+              std::string::npos)
+        << error.what();
   }
 }
 

@@ -15,8 +15,8 @@ struct MatcherConfig {
   double keypoint_weight = 70;  // of the mean absolute error over visible coordinates, in 0..1 of the image
   double oks_weight = 7;        // of minus the object keypoint similarity
   double alpha = 0.25, gamma = 2;
-  double min_oks = 0;           // less alike than this is no pair. With seeded ("dense") proposals a person whom no seed
-                                // found would otherwise drag somebody else's query across the image.
+  double min_oks = 0;  // less alike than this is no pair. With seeded ("dense") proposals a person whom no seed
+                       // found would otherwise drag somebody else's query across the image.
 };
 
 // One image's one-to-one pairs, in the order of its persons.

@@ -24,7 +24,8 @@ Targets golden_targets(const nlohmann::json& truth, double width, double height)
   targets.ignore_boxes = torch::zeros({0, 4});
   for (std::int64_t g = 0; g < people; ++g) {
     targets.area[g] = truth["area"][static_cast<std::size_t>(g)].get<double>();
-    for (std::int64_t i = 0; i < 4; ++i) targets.boxes[g][i] = truth["box_xyxy"][static_cast<std::size_t>(g)][static_cast<std::size_t>(i)].get<double>();
+    for (std::int64_t i = 0; i < 4; ++i)
+      targets.boxes[g][i] = truth["box_xyxy"][static_cast<std::size_t>(g)][static_cast<std::size_t>(i)].get<double>();
     for (std::int64_t k = 0; k < 17; ++k) {
       const auto& point = truth["keypoints"][static_cast<std::size_t>(g)][static_cast<std::size_t>(k)];
       if (point[2].get<double>() <= 0) continue;
@@ -50,7 +51,8 @@ struct PetrGolden : ::testing::Test {
     CriterionConfig config;
     config.sigmas = {.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107, .107, .087, .087, .089, .089};
     const auto output = model->forward(io.at("img"), sizes);
-    const std::vector<Targets> targets = {golden_targets(golden["ground_truth"][0], 160, 128), golden_targets(golden["ground_truth"][1], 144, 112)};
+    const std::vector<Targets> targets = {golden_targets(golden["ground_truth"][0], 160, 128),
+                                          golden_targets(golden["ground_truth"][1], 144, 112)};
     terms = Criterion(config)(output, targets, [&](const Tensor& query_index) {
       std::vector<Tensor> keypoints;
       for (const auto& layer : model->refine(output, query_index)) keypoints.push_back(layer.keypoints);

@@ -35,25 +35,29 @@ struct LayerSums {
 Tensor score_sum(const Tensor& logit, const Tensor& keypoints, const Tensor& query, const Tensor& quality, const Targets& targets,
                  const TemporalCriterionConfig& config) {
   const bool soft = config.class_loss == "quality";
-  const Tensor label = at::zeros_like(logit).index_put({query}, soft ? quality.detach().to(logit.options()) : at::ones({query.size(0)}, logit.options()));
+  const Tensor label = at::zeros_like(logit).index_put(
+      {query}, soft ? quality.detach().to(logit.options()) : at::ones({query.size(0)}, logit.options()));
   const Tensor loss = soft ? quality_focal(logit, label, config.gamma) : sigmoid_focal(logit, label, config.alpha, config.gamma);
   const Tensor weight = background_queries(keypoints.unsqueeze(0), {targets});  // [1, R]
   if (!weight.defined()) return loss.sum();
   return (loss * weight.squeeze(0).to(loss.options()).index_put({query}, at::ones({query.size(0)}, loss.options()))).sum();
 }
 
-LayerSums clip_sums(const model::TemporalLayer& layer, const Targets& targets, const TemporalCriterionConfig& config, Match& pairs) {
+LayerSums clip_sums(const model::TemporalLayer& layer, const Targets& targets, const TemporalCriterionConfig& config,
+                    Match& pairs) {
   const auto K = static_cast<std::int64_t>(config.sigmas.size());
   const Tensor logit = at_least_float(layer.score_logit), poses = at_least_float(layer.keypoints);
   ops::expect_shape(poses, {logit.size(0), K, 2}, "temporal criterion, keypoints");
   const GroundTruth truth = pack_ground_truth({targets}, K, poses);
   const Tensor sigmas = at::tensor(config.sigmas, at::kDouble).to(truth.keypoints.options());
   const Tensor none = at::empty({0}, truth.image.options());
-  pairs = logit.size(0) == 0 ? Match{none, none} : match(logit.unsqueeze(0), poses.unsqueeze(0), truth, sigmas, config.matcher).front();
+  pairs =
+      logit.size(0) == 0 ? Match{none, none} : match(logit.unsqueeze(0), poses.unsqueeze(0), truth, sigmas, config.matcher).front();
 
   const auto of_person = [&](const Tensor& values) { return values.index_select(0, pairs.person); };
   const Tensor matched = poses.index_select(0, pairs.query), visible = of_person(truth.visible);  // [M, K, 2], [M, K]
-  const Tensor similarity = oks(matched, of_person(truth.keypoints), visible, of_person(truth.area), of_person(truth.size_px), sigmas);
+  const Tensor similarity =
+      oks(matched, of_person(truth.keypoints), visible, of_person(truth.area), of_person(truth.size_px), sigmas);
   LayerSums sums;
   sums.score = score_sum(logit, poses, pairs.query, similarity, targets, config);
   sums.keypoints = keypoint_l1(matched, of_person(truth.keypoints), visible).sum();
@@ -88,11 +92,13 @@ void label_frame(model::FrameFeatures& frame, const Match& match, const Targets&
 
 TemporalCriterion::TemporalCriterion(TemporalCriterionConfig config, std::function<double(double)> average)
     : config_(std::move(config)), average_(std::move(average)) {
-  if (config_.sigmas.empty() || std::any_of(config_.sigmas.begin(), config_.sigmas.end(), [](double sigma) { return !(sigma > 0); })) {
+  if (config_.sigmas.empty() ||
+      std::any_of(config_.sigmas.begin(), config_.sigmas.end(), [](double sigma) { return !(sigma > 0); })) {
     throw Error(ErrorCode::kUsage, "temporal loss: sigmas", "want one positive number a keypoint");
   }
   if (config_.class_loss != "focal" && config_.class_loss != "quality") {
-    throw Error(ErrorCode::kUsage, "temporal loss: class_loss", fmt::format("'{}' is neither focal nor quality", config_.class_loss));
+    throw Error(ErrorCode::kUsage, "temporal loss: class_loss",
+                fmt::format("'{}' is neither focal nor quality", config_.class_loss));
   }
 }
 
@@ -111,7 +117,8 @@ LossTerms TemporalCriterion::operator()(const std::vector<TemporalClip>& clips) 
   for (std::size_t d = 0; config_.auxiliary && d + 1 < layers; ++d) add_layer(clips, d, fmt::format("temporal.d{}.", d), terms);
   if (config_.instance_weight != 0) add_instance_consistency(clips, terms);
   for (const auto& [name, term] : terms.terms) terms.total = terms.total.defined() ? terms.total + term : term;
-  if (!terms.total.defined()) throw Error(ErrorCode::kUsage, "temporal loss", "every weight is 0", "give at least one term a weight");
+  if (!terms.total.defined())
+    throw Error(ErrorCode::kUsage, "temporal loss", "every weight is 0", "give at least one term a weight");
   return terms;
 }
 
@@ -119,7 +126,8 @@ void TemporalCriterion::add_layer(const std::vector<TemporalClip>& clips, std::s
                                   LossTerms& terms) const {
   LayerSums sums;
   std::vector<Match> matches(clips.size());
-  for (std::size_t c = 0; c < clips.size(); ++c) sums.add(clip_sums(clips[c].output.layers[layer], clips[c].targets, config_, matches[c]));
+  for (std::size_t c = 0; c < clips.size(); ++c)
+    sums.add(clip_sums(clips[c].output.layers[layer], clips[c].targets, config_, matches[c]));
   const double pairs = normaliser(sums.pairs), coordinates = normaliser(2 * sums.visible);
   const auto add = [&](const char* name, double weight, const Tensor& sum, double count) {
     if (weight != 0) terms.terms.emplace_back(prefix + name, weight * sum / count);

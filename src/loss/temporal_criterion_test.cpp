@@ -34,7 +34,8 @@ Targets person_in_the_middle() {
 model::FrameFeatures frame_of(const std::vector<double>& degrees, const std::vector<std::int64_t>& ids) {
   model::FrameFeatures frame;
   std::vector<Tensor> rows{torch::empty({0, 2}, torch::kDouble)};
-  for (const double angle : degrees) rows.push_back(torch::tensor({{std::cos(angle * M_PI / 180), std::sin(angle * M_PI / 180)}}, torch::kDouble));
+  for (const double angle : degrees)
+    rows.push_back(torch::tensor({{std::cos(angle * M_PI / 180), std::sin(angle * M_PI / 180)}}, torch::kDouble));
   frame.embedding = torch::cat(rows);
   frame.query = torch::zeros_like(frame.embedding);
   Targets people;
@@ -72,7 +73,8 @@ TEST(TemporalCriterion, ByHand) {
   EXPECT_NEAR(values.at("temporal.loss_kpt"), 0, 1e-9);
   EXPECT_NEAR(values.at("temporal.d0.loss_kpt"), 70 * 0.1 / 2, 1e-9);  // 0.1 over two coordinates
   EXPECT_NEAR(values.at("temporal.loss_oks"), 0, 1e-9);
-  EXPECT_NEAR(values.at("temporal.d0.loss_oks"), 2 * 100.0 / (8 * 400 * 0.01), 1e-6);  // 10 pixels: -ln exp(-d^2 / (8 area sigma^2))
+  EXPECT_NEAR(values.at("temporal.d0.loss_oks"), 2 * 100.0 / (8 * 400 * 0.01),
+              1e-6);  // 10 pixels: -ln exp(-d^2 / (8 area sigma^2))
   // Anchor 7 at 0 degrees; itself at 20, the other at 40.
   const double consistency = -std::cos(20 * M_PI / 180) + std::cos(40 * M_PI / 180) + 0.3;
   EXPECT_NEAR(values.at("loss_ic"), consistency, 1e-9);
@@ -145,7 +147,8 @@ TEST(TemporalCriterion, GradientsEqualFiniteDifferences) {
 }
 
 TEST(TemporalCriterion, ConfigIsReadFromARecipe) {
-  const toml::table document = parse_toml_text("instance_weight = 3\nmargin = 0.5\nmatcher = { keypoint_weight = 9 }", "recipe.toml");
+  const toml::table document =
+      parse_toml_text("instance_weight = 3\nmargin = 0.5\nmatcher = { keypoint_weight = 9 }", "recipe.toml");
   TemporalCriterionConfig config = config_of_one_keypoint();
   TableReader table(document, "recipe.toml: loss");
   read_temporal_criterion_config(table, config);

@@ -7,24 +7,32 @@
 namespace vepe::model {
 namespace {
 
-const std::vector<std::string> kBackbones = {"resnet18", "resnet34", "resnet50", "resnet101", "hrnet_w32", "hrnet_w48", "swin_l", "movenet"};
+const std::vector<std::string> kBackbones = {"resnet18",  "resnet34",  "resnet50", "resnet101",
+                                             "hrnet_w32", "hrnet_w48", "swin_l",   "movenet"};
 const std::vector<std::string> kTrunkMaps = {"p4", "p8", "p16", "block2", "block5", "block9", "block12", "block16", "last"};
 
 void check(const ModelConfig& config, const TableReader& reader) {
-  if (config.channels % config.heads != 0) reader.fail("model.channels", "is not a multiple of heads", "choose channels = heads x a whole number");
-  if (config.channels % config.neck.groups != 0) reader.fail("neck.groups", "does not divide the channels", "choose a divisor of model.channels");
-  if (config.channels % 4 != 0) reader.fail("model.channels", "is not a multiple of 4", "the position encoding needs four values a frequency");
-  if (config.dense() && !config.small_trunk()) reader.fail("proposals.type", "dense proposals need the movenet backbone", "use \"encoder\"");
+  if (config.channels % config.heads != 0)
+    reader.fail("model.channels", "is not a multiple of heads", "choose channels = heads x a whole number");
+  if (config.channels % config.neck.groups != 0)
+    reader.fail("neck.groups", "does not divide the channels", "choose a divisor of model.channels");
+  if (config.channels % 4 != 0)
+    reader.fail("model.channels", "is not a multiple of 4", "the position encoding needs four values a frequency");
+  if (config.dense() && !config.small_trunk())
+    reader.fail("proposals.type", "dense proposals need the movenet backbone", "use \"encoder\"");
   if (config.small_trunk() != !config.neck.inputs.empty()) {
     reader.fail("neck.inputs", "goes with the movenet backbone only", "list the trunk's maps for movenet, leave it out otherwise");
   }
   for (const std::string& input : config.neck.inputs) {
     if (std::find(kTrunkMaps.begin(), kTrunkMaps.end(), input) == kTrunkMaps.end()) {
-      reader.fail("neck.inputs", "unknown map \"" + input + "\"", "use p4, p8, p16, block2, block5, block9, block12, block16 or last");
+      reader.fail("neck.inputs", "unknown map \"" + input + "\"",
+                  "use p4, p8, p16, block2, block5, block9, block12, block16 or last");
     }
   }
-  if (config.proposals.first_level >= config.levels()) reader.fail("proposals.first_level", "there is no such level", "choose a smaller one");
-  if (config.input.mean.size() != 3 || config.input.std.size() != 3) reader.fail("input.mean", "mean and std need three values", "give R, G, B");
+  if (config.proposals.first_level >= config.levels())
+    reader.fail("proposals.first_level", "there is no such level", "choose a smaller one");
+  if (config.input.mean.size() != 3 || config.input.std.size() != 3)
+    reader.fail("input.mean", "mean and std need three values", "give R, G, B");
 }
 
 }  // namespace
@@ -136,9 +144,9 @@ std::string write_model_config(const ModelConfig& config) {
                                {"frozen_stages", config.backbone.frozen_stages}}},
       {"neck", neck},
       {"encoder", toml::table{{"layers", config.encoder.layers}, {"points", config.encoder.points}}},
-      {"proposals", toml::table{{"type", config.proposals.type},
-                                {"queries", config.proposals.queries},
-                                {"first_level", config.proposals.first_level}}},
+      {"proposals",
+       toml::table{
+           {"type", config.proposals.type}, {"queries", config.proposals.queries}, {"first_level", config.proposals.first_level}}},
       {"pose_decoder", pose_decoder},
       {"joint_decoder", toml::table{{"layers", config.joint_decoder.layers},
                                     {"points", config.joint_decoder.points},

@@ -4,7 +4,8 @@ namespace vepe::model {
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, bool pose, std::int64_t points) {
   const nn::DeformableAttention::Options options{config.channels, config.heads, config.levels(), points, pose, config.dropout};
-  self_attn_ = register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
+  self_attn_ =
+      register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
   cross_attn_ = register_module("cross_attn", std::make_shared<nn::DeformableAttention>(options));
   ffn_ = register_module("ffn", std::make_shared<nn::FeedForward>(config.channels, config.feed_forward, config.dropout));
   const auto norm = [&] { return torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.channels})); };

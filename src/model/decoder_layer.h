@@ -19,7 +19,8 @@ class DecoderLayer : public torch::nn::Module {
     return cross_attn_->project(tokens, shapes, padding);
   }
   // query, position [B, N, C] attend to each other; groups > 1 splits N into that many sets which do not see each other.
-  Tensor forward(const Tensor& query, const Tensor& position, const Tensor& reference, const nn::ProjectedValue& value, std::int64_t groups = 1);
+  Tensor forward(const Tensor& query, const Tensor& position, const Tensor& reference, const nn::ProjectedValue& value,
+                 std::int64_t groups = 1);
 
  private:
   std::shared_ptr<nn::MultiHeadAttention> self_attn_;

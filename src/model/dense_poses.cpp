@@ -55,7 +55,8 @@ struct WeightedHeatmap {
   std::vector<float> rows, columns;
   std::int64_t y0, y1, x0, x1;
 
-  WeightedHeatmap(const Maps& maps, const Person& p, std::int64_t keypoint) : m(maps), heat(maps.heatmap + keypoint * maps.h * maps.w) {
+  WeightedHeatmap(const Maps& maps, const Person& p, std::int64_t keypoint)
+      : m(maps), heat(maps.heatmap + keypoint * maps.h * maps.w) {
     const std::int64_t plane = m.h * m.w, cell = p.cy * m.w + p.cx;
     const double scale = kDistanceScale * static_cast<double>(std::min(m.h, m.w));
     rows.resize(static_cast<std::size_t>(m.h));
@@ -85,8 +86,8 @@ struct WeightedHeatmap {
   }
 };
 
-void decode_image(const Maps& m, const std::int64_t* cells, const float* centre, std::int64_t people, float* keypoints, float* keypoint_scores,
-                  float* boxes, float* scores) {
+void decode_image(const Maps& m, const std::int64_t* cells, const float* centre, std::int64_t people, float* keypoints,
+                  float* keypoint_scores, float* boxes, float* scores) {
   std::vector<Person> persons;
   for (std::int64_t n = 0; n < people; ++n) persons.push_back(read_person(m, cells[n]));
   for (std::int64_t n = 0; n < people; ++n) {
@@ -132,8 +133,8 @@ DensePoses decode_dense_heads(const DenseHeads& heads, std::int64_t people) {
   auto [centre_scores, cells] = peaks.topk(count, 1);
 
   const auto plain = [](const Tensor& t) { return t.detach().contiguous(); };
-  const Tensor regression = plain(heads.kpt_regression), heatmap = plain(heads.kpt_heatmap.detach().sigmoid()), offset = plain(heads.kpt_offset),
-               box_size = plain(heads.box_size), box_offset = plain(heads.box_offset);
+  const Tensor regression = plain(heads.kpt_regression), heatmap = plain(heads.kpt_heatmap.detach().sigmoid()),
+               offset = plain(heads.kpt_offset), box_size = plain(heads.box_size), box_offset = plain(heads.box_offset);
   DensePoses poses;
   poses.centre_scores = centre_scores.contiguous();
   poses.centre_cells = cells.contiguous();
@@ -145,8 +146,8 @@ DensePoses decode_dense_heads(const DenseHeads& heads, std::int64_t people) {
     for (std::int64_t b = begin; b < end; ++b) {
       const auto image = [&](const Tensor& t) { return t.data_ptr<float>() + b * t.stride(0); };
       const Maps maps{h, w, K, image(regression), image(heatmap), image(offset), image(box_size), image(box_offset)};
-      decode_image(maps, poses.centre_cells.data_ptr<std::int64_t>() + b * count, image(poses.centre_scores), count, image(poses.keypoints),
-                   image(poses.keypoint_scores), image(poses.boxes), image(poses.scores));
+      decode_image(maps, poses.centre_cells.data_ptr<std::int64_t>() + b * count, image(poses.centre_scores), count,
+                   image(poses.keypoints), image(poses.keypoint_scores), image(poses.boxes), image(poses.scores));
     }
   });
   return poses;

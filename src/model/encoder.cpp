@@ -14,7 +14,8 @@ EncoderLayer::EncoderLayer(const ModelConfig& config, std::int64_t levels, std::
 
 Tensor EncoderLayer::forward(const Tensor& tokens, const Tensor& position, const Tensor& reference, const ops::LevelShapes& shapes,
                              const Tensor& padding) {
-  const Tensor attended = norm1_->forward(self_attn_->forward(tokens, position, reference, self_attn_->project(tokens, shapes, padding)));
+  const Tensor attended =
+      norm1_->forward(self_attn_->forward(tokens, position, reference, self_attn_->project(tokens, shapes, padding)));
   return norm2_->forward(ffn_->forward(attended));
 }
 

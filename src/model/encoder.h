@@ -13,7 +13,8 @@ class EncoderLayer : public torch::nn::Module {
  public:
   EncoderLayer(const ModelConfig& config, std::int64_t levels, std::int64_t points);
   // tokens, position [B, S, C] (position may be undefined), reference [B, S, L, 2] -> [B, S, C]
-  Tensor forward(const Tensor& tokens, const Tensor& position, const Tensor& reference, const ops::LevelShapes& shapes, const Tensor& padding);
+  Tensor forward(const Tensor& tokens, const Tensor& position, const Tensor& reference, const ops::LevelShapes& shapes,
+                 const Tensor& padding);
 
  private:
   std::shared_ptr<nn::DeformableAttention> self_attn_;

@@ -7,7 +7,6 @@
 
 #include "model/model_file.h"
 
-
 // For tests: the small PETR of tests/data/petr, read straight from the records of its checkpoint through the index
 // beside it (checkpoint/ reads the same file as users do).
 namespace vepe::model::golden {

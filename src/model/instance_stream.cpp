@@ -6,8 +6,10 @@
 namespace vepe::model {
 
 InstanceLayer::InstanceLayer(const ModelConfig& config) {
-  const nn::DeformableAttention::Options options{config.channels, config.heads, config.levels(), config.keypoint_count, true, config.dropout};
-  self_attn_ = register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
+  const nn::DeformableAttention::Options options{config.channels,       config.heads, config.levels(),
+                                                 config.keypoint_count, true,         config.dropout};
+  self_attn_ =
+      register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
   cross_attn_ = register_module("cross_attn", std::make_shared<nn::DeformableAttention>(options));
   ffn_ = register_module("ffn", std::make_shared<nn::FeedForward>(config.channels, config.feed_forward, config.dropout));
   const auto norm = [&] { return torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.channels})); };

@@ -33,9 +33,9 @@ class InstanceStream : public torch::nn::Module {
   Tensor forward(const Memory& memory, const Tensor& pose, const Tensor& keypoints);
 
  private:
-  Tensor query_embedding_;                 // [N, C]; [1, C] with dense proposals, whose queries have no fixed place in the list
-  torch::nn::Linear from_pose_{nullptr};   // dense proposals only
-  std::shared_ptr<nn::Mlp> position_;      // of the pose
+  Tensor query_embedding_;                // [N, C]; [1, C] with dense proposals, whose queries have no fixed place in the list
+  torch::nn::Linear from_pose_{nullptr};  // dense proposals only
+  std::shared_ptr<nn::Mlp> position_;     // of the pose
   std::vector<std::shared_ptr<InstanceLayer>> layers_;
   torch::nn::Linear out_{nullptr};
 };

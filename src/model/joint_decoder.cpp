@@ -4,7 +4,7 @@
 
 namespace vepe::model {
 
-JointDecoder::JointDecoder(const ModelConfig& config) 
+JointDecoder::JointDecoder(const ModelConfig& config)
     : channels_(config.channels), keypoints_(config.keypoint_count), step_(config.pose_decoder.step) {
   const std::int64_t C = config.channels;
   query_embedding_ = register_parameter("query_embedding", torch::randn({keypoints_, 2 * C}));

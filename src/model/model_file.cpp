@@ -14,7 +14,10 @@ constexpr std::size_t kShownDifferences = 3;
 bool ignored(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
 [[noreturn]] void refuse(const std::string& name, const std::vector<std::string>& differences) {
-  std::string message = fmt::format("does not fit its config: {}", fmt::join(differences.begin(), differences.begin() + static_cast<std::ptrdiff_t>(std::min(kShownDifferences, differences.size())), "; "));
+  std::string message = fmt::format(
+      "does not fit its config: {}",
+      fmt::join(differences.begin(),
+                differences.begin() + static_cast<std::ptrdiff_t>(std::min(kShownDifferences, differences.size())), "; "));
   if (differences.size() > kShownDifferences) message += fmt::format(" and {} more", differences.size() - kShownDifferences);
   throw Error(ErrorCode::kModel, name, message, "use a model file that this version of vepe wrote, or import the checkpoint");
 }
@@ -41,7 +44,8 @@ void load_state(const NamedTensors& own, const NamedTensors& state, const std::s
     if (found == state.end()) {
       differences.push_back("no tensor " + key);
     } else if (found->second.sizes() != tensor.sizes()) {
-      differences.push_back(fmt::format("{} is [{}], want [{}]", key, fmt::join(found->second.sizes(), ", "), fmt::join(tensor.sizes(), ", ")));
+      differences.push_back(
+          fmt::format("{} is [{}], want [{}]", key, fmt::join(found->second.sizes(), ", "), fmt::join(tensor.sizes(), ", ")));
     } else if (found->second.is_floating_point() != tensor.is_floating_point()) {
       differences.push_back(key + " has another type");
     }
@@ -77,8 +81,8 @@ LoadedModel load_model(const std::filesystem::path& path) {
   }
 }
 
-void save_model(const std::filesystem::path& path, const SpatialModel& model, const Vepe* temporal, std::map<std::string, std::string> metadata,
-                bool half) {
+void save_model(const std::filesystem::path& path, const SpatialModel& model, const Vepe* temporal,
+                std::map<std::string, std::string> metadata, bool half) {
   NamedTensors state = state_of(model, temporal);
   for (auto& [name, tensor] : state) {
     if (tensor.is_floating_point()) tensor = tensor.detach().to(half ? torch::kHalf : torch::kFloat);

@@ -25,8 +25,8 @@ LoadedModel load_model(const std::filesystem::path& path);
 
 // Floating-point tensors are stored as fp16 with `half`, else as fp32. `temporal` is null for a model of the spatial phase
 // alone. Throws Error(kOutput).
-void save_model(const std::filesystem::path& path, const SpatialModel& model, const Vepe* temporal, std::map<std::string, std::string> metadata,
-                bool half);
+void save_model(const std::filesystem::path& path, const SpatialModel& model, const Vepe* temporal,
+                std::map<std::string, std::string> metadata, bool half);
 
 // Parameters and buffers by name, of one module or of a spatial model and its temporal phase, whose names do not collide.
 NamedTensors state_of(const torch::nn::Module& module, const torch::nn::Module* more = nullptr);

@@ -44,7 +44,8 @@ PoseDecoder::PoseDecoder(const ModelConfig& config) : channels_(config.channels)
   }
 }
 
-std::vector<PoseLayer> PoseDecoder::forward(const Memory& memory, const Proposals& proposals, const Tensor& content, Stages* stages) {
+std::vector<PoseLayer> PoseDecoder::forward(const Memory& memory, const Proposals& proposals, const Tensor& content,
+                                            Stages* stages) {
   const std::int64_t B = memory.tokens.size(0), N = proposals.initial_keypoints.size(1), C = channels_;
   Tensor query = content, position;
   if (query_embedding_.defined()) {

@@ -21,9 +21,9 @@ class PoseDecoder : public torch::nn::Module {
 
  private:
   std::int64_t channels_;
-  std::string step_;                          // unit of move_keypoints
-  Tensor query_embedding_;                    // [N, 2C], position first ("encoder" proposals)
-  std::shared_ptr<nn::Mlp> position_;         // of the current pose ("dense" proposals)
+  std::string step_;                   // unit of move_keypoints
+  Tensor query_embedding_;             // [N, 2C], position first ("encoder" proposals)
+  std::shared_ptr<nn::Mlp> position_;  // of the current pose ("dense" proposals)
   std::vector<std::shared_ptr<DecoderLayer>> layers_;
   std::vector<torch::nn::Linear> score_heads_;
   std::vector<std::shared_ptr<nn::Mlp>> keypoint_heads_;

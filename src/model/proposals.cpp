@@ -15,7 +15,8 @@ EncoderProposals::EncoderProposals(const ModelConfig& config)
   memory_norm_ = register_module("memory_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({C})));
   score_ = register_module("score", torch::nn::Linear(C, 1));
   torch::nn::init::constant_(score_->bias, -std::log((1 - 0.01) / 0.01));  // p = 0.01
-  keypoint_head_ = register_module("keypoint_head", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{C, hidden, hidden, hidden, 2 * keypoints_}));
+  keypoint_head_ = register_module("keypoint_head",
+                                   std::make_shared<nn::Mlp>(std::vector<std::int64_t>{C, hidden, hidden, hidden, 2 * keypoints_}));
   torch::nn::init::zeros_(keypoint_head_->last()->weight);
   torch::nn::init::zeros_(keypoint_head_->last()->bias);
 }
@@ -26,7 +27,8 @@ Proposals EncoderProposals::forward(const Memory& memory, Stages* stages) {
   Tensor usable = ((centres > 0.01) & (centres < 0.99)).all(-1);                 // [B, S]
   if (memory.padding.defined()) usable = usable & ~memory.padding;
   const Tensor tokens = memory_norm_->forward(memory_proj_->forward(memory.tokens * usable.unsqueeze(-1).to(torch::kFloat)));
-  const Tensor centre_logit = torch::log(centres / (1 - centres)).masked_fill(~usable.unsqueeze(-1), std::numeric_limits<float>::infinity());
+  const Tensor centre_logit =
+      torch::log(centres / (1 - centres)).masked_fill(~usable.unsqueeze(-1), std::numeric_limits<float>::infinity());
   record(stages, "proposals.memory", tokens);
   record(stages, "proposals.centre_logit", centre_logit);
 
@@ -70,7 +72,8 @@ DenseProposals::DenseProposals(const ModelConfig& config) : queries_(config.prop
   const std::int64_t C = config.channels, K = config.keypoint_count;
   content_ = register_parameter("content", torch::randn({C}) * 0.1);
   feature_ = register_module("feature", nn::xavier_linear(C, C));
-  pose_embedding_ = register_module("pose_embedding", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4 + K + 1, C, C}));
+  pose_embedding_ =
+      register_module("pose_embedding", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4 + K + 1, C, C}));
 }
 
 DenseProposals::Output DenseProposals::forward(const DenseHeads& heads, const Memory& memory, const Tensor& sizes) {
@@ -83,7 +86,8 @@ DenseProposals::Output DenseProposals::forward(const DenseHeads& heads, const Me
   output.proposals.seed_logit = ops::inverse_sigmoid(poses.scores);
 
   const Tensor centre_memory = memory.tokens.gather(1, poses.centre_cells.unsqueeze(-1).expand({B, N, C}));
-  const Tensor known = torch::cat({pose_shape(output.proposals.initial_keypoints), poses.keypoint_scores, poses.centre_scores.unsqueeze(-1)}, -1);
+  const Tensor known =
+      torch::cat({pose_shape(output.proposals.initial_keypoints), poses.keypoint_scores, poses.centre_scores.unsqueeze(-1)}, -1);
   output.content = content_ + feature_->forward(centre_memory) + pose_embedding_->forward(known);
   return output;
 }

@@ -21,8 +21,8 @@ struct MapSpec {
   std::int64_t channels, stride;
 };
 constexpr MapSpec kMaps[] = {
-    {"block2", 40, 4}, {"block5", 48, 8}, {"block9", 96, 16}, {"block12", 144, 16}, {"block16", 480, 32},
-    {"last", 1280, 32}, {"p4", 24, 4},    {"p8", 24, 8},      {"p16", 32, 16},
+    {"block2", 40, 4},  {"block5", 48, 8}, {"block9", 96, 16}, {"block12", 144, 16}, {"block16", 480, 32},
+    {"last", 1280, 32}, {"p4", 24, 4},     {"p8", 24, 8},      {"p16", 32, 16},
 };
 
 torch::nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups = 1, bool bias = true) {
@@ -47,9 +47,7 @@ Tensor clip6(Tensor x) { return x.requires_grad() && at::GradMode::is_enabled() 
 Tensor rectify(Tensor x) { return at::relu_(x); }
 
 // Doubles a map with bilinear interpolation at half-pixel centres.
-Tensor upsample2(const Tensor& x) {
-  return at::upsample_bilinear2d(x, {x.size(2) * 2, x.size(3) * 2}, /*align_corners=*/false);
-}
+Tensor upsample2(const Tensor& x) { return at::upsample_bilinear2d(x, {x.size(2) * 2, x.size(3) * 2}, /*align_corners=*/false); }
 
 const MapSpec& spec(const std::string& map) {
   for (const MapSpec& candidate : kMaps) {
@@ -87,7 +85,8 @@ SmallTrunk::SmallTrunk(std::int64_t keypoints) {
   const std::pair<const char*, std::pair<std::int64_t, std::int64_t>> laterals[] = {
       {"lateral32", {1280, 64}}, {"lateral16", {96, 64}}, {"lateral8", {48, 32}}, {"lateral4", {40, 24}}};
   for (const auto& [name, size] : laterals) laterals_.emplace(name, fpn->register_module(name, conv(size.first, size.second, 1)));
-  const std::pair<const char*, std::pair<std::int64_t, std::int64_t>> smooths[] = {{"smooth16", {64, 32}}, {"smooth8", {32, 24}}, {"smooth4", {24, 24}}};
+  const std::pair<const char*, std::pair<std::int64_t, std::int64_t>> smooths[] = {
+      {"smooth16", {64, 32}}, {"smooth8", {32, 24}}, {"smooth4", {24, 24}}};
   for (const auto& [name, size] : smooths) {
     auto module = folder(*fpn, name);
     Smooth smooth;
@@ -97,8 +96,12 @@ SmallTrunk::SmallTrunk(std::int64_t keypoints) {
   }
 
   auto head = register_module("head", std::make_shared<torch::nn::Module>());
-  const std::pair<const char*, std::int64_t> heads[] = {{"center", 1},      {"kpt_regression", 2 * keypoints}, {"kpt_heatmap", keypoints},
-                                                        {"kpt_offset", 2 * keypoints}, {"box_size", 2},       {"box_offset", 2}};
+  const std::pair<const char*, std::int64_t> heads[] = {{"center", 1},
+                                                        {"kpt_regression", 2 * keypoints},
+                                                        {"kpt_heatmap", keypoints},
+                                                        {"kpt_offset", 2 * keypoints},
+                                                        {"box_size", 2},
+                                                        {"box_offset", 2}};
   for (const auto& [name, outputs] : heads) {
     auto module = folder(*head, name);
     Head h;
@@ -170,24 +173,26 @@ SmallTrunk::Features SmallTrunk::forward(const Tensor& image, bool with_heads, S
   record(stages, "last", x);
 
   const Tensor l32 = convolve(laterals_.at("lateral32"), x), l16 = convolve(laterals_.at("lateral16"), features.maps["block9"]),
-               l8 = convolve(laterals_.at("lateral8"), features.maps["block5"]), l4 = convolve(laterals_.at("lateral4"), features.maps["block2"]);
+               l8 = convolve(laterals_.at("lateral8"), features.maps["block5"]),
+               l4 = convolve(laterals_.at("lateral4"), features.maps["block2"]);
   const Tensor p16 = run(smooths_.at("smooth16"), upsample2(l32) + l16);
   const Tensor p8 = run(smooths_.at("smooth8"), upsample2(p16) + l8);
   const Tensor p4 = run(smooths_.at("smooth4"), upsample2(p8) + l4);
   features.maps["p16"] = p16;
   features.maps["p8"] = p8;
   features.maps["p4"] = p4;
-  const std::pair<const char*, const Tensor*> pyramid[] = {{"lateral32", &l32}, {"lateral16", &l16}, {"lateral8", &l8}, {"lateral4", &l4},
-                                                           {"p16", &p16},       {"p8", &p8},         {"p4", &p4}};
+  const std::pair<const char*, const Tensor*> pyramid[] = {
+      {"lateral32", &l32}, {"lateral16", &l16}, {"lateral8", &l8}, {"lateral4", &l4}, {"p16", &p16}, {"p8", &p8}, {"p4", &p4}};
   for (const auto& [name, tensor] : pyramid) record(stages, name, *tensor);
 
   if (with_heads) {
     features.dense = {head("center", p4),     head("kpt_regression", p4), head("kpt_heatmap", p4),
                       head("kpt_offset", p4), head("box_size", p4),       head("box_offset", p4)};
     const DenseHeads& d = features.dense;
-    const std::pair<const char*, const Tensor*> outputs[] = {{"head.center", &d.center},         {"head.kpt_regression", &d.kpt_regression},
-                                                             {"head.kpt_heatmap", &d.kpt_heatmap}, {"head.kpt_offset", &d.kpt_offset},
-                                                             {"head.box_size", &d.box_size},     {"head.box_offset", &d.box_offset}};
+    const std::pair<const char*, const Tensor*> outputs[] = {
+        {"head.center", &d.center},           {"head.kpt_regression", &d.kpt_regression},
+        {"head.kpt_heatmap", &d.kpt_heatmap}, {"head.kpt_offset", &d.kpt_offset},
+        {"head.box_size", &d.box_size},       {"head.box_offset", &d.box_offset}};
     for (const auto& [name, tensor] : outputs) record(stages, name, *tensor);
   }
   return features;

@@ -112,7 +112,8 @@ std::vector<JointLayer> SpatialModel::refine(const SpatialOutput& output, const 
 Detections SpatialModel::detect(const SpatialOutput& output, std::int64_t count, Stages* stages) {
   const PoseLayer& last = output.pose_layers.back();
   Detections detections;
-  std::tie(detections.scores, detections.query_index) = last.score_logit.sigmoid().topk(std::min(count, last.score_logit.size(1)), 1);
+  std::tie(detections.scores, detections.query_index) =
+      last.score_logit.sigmoid().topk(std::min(count, last.score_logit.size(1)), 1);
   const std::int64_t B = detections.scores.size(0), R = detections.scores.size(1), K = last.keypoints.size(2);
   const auto layers = refine(output, detections.query_index, stages);
   if (layers.empty()) {

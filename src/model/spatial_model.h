@@ -59,8 +59,8 @@ class SpatialModel : public torch::nn::Module {
 
  private:
   ModelConfig config_;
-  std::shared_ptr<Backbone> backbone_;   // null with the small trunk
-  std::shared_ptr<SmallTrunk> trunk_;    // registered as backbone too
+  std::shared_ptr<Backbone> backbone_;  // null with the small trunk
+  std::shared_ptr<SmallTrunk> trunk_;   // registered as backbone too
   std::shared_ptr<Neck> neck_;
   std::shared_ptr<Encoder> encoder_;
   std::shared_ptr<EncoderProposals> encoder_proposals_;

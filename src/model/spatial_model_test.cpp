@@ -48,11 +48,15 @@ TEST_F(GoldenPetr, JointDecoderAndDetectionsOfEachImageAreWithin1em4) {
     const SpatialOutput output = model->forward(io.at("img"), sizes);
     // The public test path refines the poses in the order of their scores.
     model->refine(output, io.at("detections" + suffix + ".query_index").unsqueeze(0).expand({2, 20}), &stages);
-    EXPECT_LE(difference(stages.at("joint_decoder.input_keypoints")[b], io.at("joint_decoder" + suffix + ".input_keypoints")), 1e-4);
+    EXPECT_LE(difference(stages.at("joint_decoder.input_keypoints")[b], io.at("joint_decoder" + suffix + ".input_keypoints")),
+              1e-4);
     for (int layer = 0; layer < 2; ++layer) {
       const std::string name = ".layer" + std::to_string(layer);
-      EXPECT_LE(difference(stages.at("joint_decoder" + name + ".query")[b], io.at("joint_decoder" + suffix + name + ".query")), 1e-4);
-      EXPECT_LE(difference(stages.at("joint_decoder" + name + ".keypoints")[b], io.at("joint_decoder" + suffix + name + ".keypoints")), 1e-4);
+      EXPECT_LE(difference(stages.at("joint_decoder" + name + ".query")[b], io.at("joint_decoder" + suffix + name + ".query")),
+                1e-4);
+      EXPECT_LE(
+          difference(stages.at("joint_decoder" + name + ".keypoints")[b], io.at("joint_decoder" + suffix + name + ".keypoints")),
+          1e-4);
     }
     const Detections detections = model->detect(output, 20);
     EXPECT_TRUE(detections.query_index[b].equal(io.at("detections" + suffix + ".query_index")));
@@ -76,7 +80,9 @@ struct GoldenTrunk : testing::Test {
   NamedTensors io = read_tensors(VEPE_SOURCE_DIR "/tests/data/trunk/golden_io.safetensors");
   SmallTrunk trunk;
 
-  void SetUp() override { load_state(state_of(trunk), read_tensors(VEPE_SOURCE_DIR "/models/start/movenet_multipose.safetensors"), "trunk"); }
+  void SetUp() override {
+    load_state(state_of(trunk), read_tensors(VEPE_SOURCE_DIR "/models/start/movenet_multipose.safetensors"), "trunk");
+  }
   torch::Tensor input() const { return io.at("input").to(torch::kFloat) * 0.007843017578125 - 1; }
 };
 
@@ -173,7 +179,9 @@ TEST(ModelFile, RoundTripKeepsConfigAndOutputs) {
   EXPECT_EQ(write_model_config(loaded.model->config()), write_model_config(model.config()));
   EXPECT_EQ(loaded.metadata.at("licence"), "Apache-2.0");
   const torch::Tensor image = torch::randn({1, 3, 64, 64}), sizes = torch::tensor({{64.f, 64.f}});
-  EXPECT_TRUE(loaded.model->forward(image, sizes).pose_layers.back().keypoints.equal(model.forward(image, sizes).pose_layers.back().keypoints));
+  EXPECT_TRUE(loaded.model->forward(image, sizes)
+                  .pose_layers.back()
+                  .keypoints.equal(model.forward(image, sizes).pose_layers.back().keypoints));
 }
 
 TEST(ModelFile, SaysWhatDiffersWhenAFileDoesNotFit) {

@@ -85,8 +85,8 @@ Memory Stdme::forward(const std::vector<Memory>& window, std::size_t key, std::v
       positions.push_back(level_embed_[static_cast<std::int64_t>(l)].view({1, 1, channels}).expand({1, count, channels}));
     }
   }
-  const Tensor position = torch::cat(positions, 1);                                                     // [1, S - start, C]
-  const Tensor centres = ops::cell_centres(shapes, window[key].valid_ratios).slice(1, start);           // [1, S - start, 2]
+  const Tensor position = torch::cat(positions, 1);                                            // [1, S - start, C]
+  const Tensor centres = ops::cell_centres(shapes, window[key].valid_ratios).slice(1, start);  // [1, S - start, 2]
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     std::vector<Tensor> of_layer;
     for (const auto& frame : values) of_layer.push_back(frame[i]);

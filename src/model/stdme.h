@@ -32,8 +32,8 @@ class StdmeLayer : public torch::nn::Module {
   // Queries are the key frame's tokens from `start` on; earlier ones are read and pass unchanged. centres and position
   // [1, S - start, .] are those of the queries; `values`, one a frame, are this layer's. Returns the key frame's new
   // tokens [1, S, C].
-  Tensor forward(const std::vector<Memory>& frames, std::vector<Tensor> values, std::size_t key, std::int64_t start, const Tensor& centres,
-                 const Tensor& position);
+  Tensor forward(const std::vector<Memory>& frames, std::vector<Tensor> values, std::size_t key, std::int64_t start,
+                 const Tensor& centres, const Tensor& position);
 
  private:
   std::shared_ptr<nn::DeformableAttention> msda_;

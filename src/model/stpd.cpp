@@ -36,7 +36,8 @@ Stpd::Stpd(const ModelConfig& config, const TemporalConfig& temporal) {
   }
 }
 
-std::vector<TemporalLayer> Stpd::forward(const Tensor& query, const Tensor& keypoints, const Tensor& score_logit, const Memory& memory) {
+std::vector<TemporalLayer> Stpd::forward(const Tensor& query, const Tensor& keypoints, const Tensor& score_logit,
+                                         const Memory& memory) {
   std::vector<TemporalLayer> outputs;
   Tensor x = query.unsqueeze(0), current = keypoints.detach();  // [1, R, C], [R, K, 2]
   for (std::size_t i = 0; i < layers_.size(); ++i) {

@@ -18,8 +18,10 @@ Tensor track_mask(const Tensor& key, const Tensor& reference) {
 }
 
 StpeLayer::StpeLayer(const ModelConfig& config) {
-  self_attn_ = register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
-  cross_attn_ = register_module("cross_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
+  self_attn_ =
+      register_module("self_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
+  cross_attn_ =
+      register_module("cross_attn", std::make_shared<nn::MultiHeadAttention>(config.channels, config.heads, config.dropout));
   ffn_ = register_module("ffn", std::make_shared<nn::FeedForward>(config.channels, config.feed_forward, config.dropout));
   const auto norm = [&] { return torch::nn::LayerNorm(torch::nn::LayerNormOptions({config.channels})); };
   norm1_ = register_module("norm1", norm());

@@ -22,7 +22,8 @@ class StpeLayer : public torch::nn::Module {
  public:
   explicit StpeLayer(const ModelConfig& config);
   // query, position [1, N, C]; reference_key, reference [1, R, C]; allowed [1, N, R] bool or undefined -> [1, N, C]
-  Tensor forward(const Tensor& query, const Tensor& position, const Tensor& reference_key, const Tensor& reference, const Tensor& allowed);
+  Tensor forward(const Tensor& query, const Tensor& position, const Tensor& reference_key, const Tensor& reference,
+                 const Tensor& allowed);
 
  private:
   std::shared_ptr<nn::MultiHeadAttention> self_attn_, cross_attn_;

@@ -25,7 +25,8 @@ TemporalConfig read_temporal_config(TableReader& table, std::int64_t levels) {
   table.read("stdme_first_level", config.stdme_first_level, 0, 8);
   table.finish();
   if (config.frames % 2 == 0) table.fail("temporal.frames", "is even", "choose an odd number, the key frame needs a middle");
-  if (config.stdme_first_level >= levels) table.fail("temporal.stdme_first_level", "there is no such level", "choose a smaller one");
+  if (config.stdme_first_level >= levels)
+    table.fail("temporal.stdme_first_level", "there is no such level", "choose a smaller one");
   return config;
 }
 

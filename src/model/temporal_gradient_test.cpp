@@ -28,14 +28,16 @@ struct DirectSum {
   }
 
   // Adds weight * bilinear(level of the frame at x, y in 0..1).
-  void sample(const Memory& frame, std::size_t level, double x, double y, double weight, std::int64_t m, std::vector<double>& sum) const {
+  void sample(const Memory& frame, std::size_t level, double x, double y, double weight, std::int64_t m,
+              std::vector<double>& sum) const {
     std::int64_t start = 0;
     for (std::size_t l = 0; l < level; ++l) start += frame.shapes[l].height * frame.shapes[l].width;
     const auto [height, width] = frame.shapes[level];
     const double column = x * static_cast<double>(width) - 0.5, row = y * static_cast<double>(height) - 0.5;
     for (std::int64_t j = 0; j < height; ++j) {
       for (std::int64_t i = 0; i < width; ++i) {
-        const double share = std::max(0.0, 1 - std::abs(column - static_cast<double>(i))) * std::max(0.0, 1 - std::abs(row - static_cast<double>(j)));
+        const double share = std::max(0.0, 1 - std::abs(column - static_cast<double>(i))) *
+                             std::max(0.0, 1 - std::abs(row - static_cast<double>(j)));
         if (share == 0) continue;
         const std::vector<double> at = value(frame, start + j * width + i, m);
         for (std::size_t d = 0; d < sum.size(); ++d) sum[d] += weight * share * at[d];
@@ -43,11 +45,15 @@ struct DirectSum {
     }
   }
 
-  Tensor query(const Tensor& z, const Tensor& position, const Tensor& centre, const std::vector<Memory>& frames, std::int64_t points) const {
-    const auto levels = static_cast<std::int64_t>(frames.front().shapes.size()), all = static_cast<std::int64_t>(frames.size()) * levels;
+  Tensor query(const Tensor& z, const Tensor& position, const Tensor& centre, const std::vector<Memory>& frames,
+               std::int64_t points) const {
+    const auto levels = static_cast<std::int64_t>(frames.front().shapes.size()),
+               all = static_cast<std::int64_t>(frames.size()) * levels;
     const Tensor positioned = (z + position).to(torch::kDouble);
-    const Tensor offsets = (torch::matmul(p.at("sampling_offsets.weight"), positioned) + p.at("sampling_offsets.bias")).view({heads, all, points, 2});
-    const Tensor logits = (torch::matmul(p.at("attention_weights.weight"), positioned) + p.at("attention_weights.bias")).view({heads, all * points});
+    const Tensor offsets =
+        (torch::matmul(p.at("sampling_offsets.weight"), positioned) + p.at("sampling_offsets.bias")).view({heads, all, points, 2});
+    const Tensor logits =
+        (torch::matmul(p.at("attention_weights.weight"), positioned) + p.at("attention_weights.bias")).view({heads, all * points});
     Tensor mixed_heads = torch::zeros({heads * channels}, torch::kDouble);
     for (std::int64_t m = 0; m < heads; ++m) {
       const double total = logits[m].exp().sum().item<double>();  // one normaliser over all T * L * P
@@ -58,8 +64,10 @@ struct DirectSum {
         const auto [height, width] = frame.shapes[level];
         const Tensor ratio = frame.valid_ratios[0][tl % levels];
         for (std::int64_t k = 0; k < points; ++k) {
-          const double x = centre[0].item<double>() * ratio[0].item<double>() + offsets[m][tl][k][0].item<double>() / static_cast<double>(width);
-          const double y = centre[1].item<double>() * ratio[1].item<double>() + offsets[m][tl][k][1].item<double>() / static_cast<double>(height);
+          const double x =
+              centre[0].item<double>() * ratio[0].item<double>() + offsets[m][tl][k][0].item<double>() / static_cast<double>(width);
+          const double y = centre[1].item<double>() * ratio[1].item<double>() +
+                           offsets[m][tl][k][1].item<double>() / static_cast<double>(height);
           sample(frame, level, x, y, std::exp(logits[m][tl * points + k].item<double>()) / total, m, sum);
         }
       }
@@ -86,7 +94,8 @@ TEST_F(TemporalGradient, TmsdaIsTheDirectSumOfEquation1) {
   for (const Memory& frame : frames) values.push_back(tmsda.values(frame));
   const Tensor result = tmsda.attend(query, position, centres, frames, values);
   for (std::int64_t q = 0; q < 5; ++q) {
-    EXPECT_LE(largest_difference(result[0][q], direct.query(query[0][q], position[0][q], centres[0][q], frames, 2)), 1e-5) << "query " << q;
+    EXPECT_LE(largest_difference(result[0][q], direct.query(query[0][q], position[0][q], centres[0][q], frames, 2)), 1e-5)
+        << "query " << q;
   }
 }
 

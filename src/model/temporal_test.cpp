@@ -193,8 +193,8 @@ TEST_F(Temporal, EverySwitchLeavesTheRestValid) {
     temporal.icm = bits & 2;
     temporal.stdme = bits & 4;
     temporal.stpd = bits & 8;
-    SCOPED_TRACE(testing::Message() << "stpe " << temporal.stpe << " icm " << temporal.icm << " stdme " << temporal.stdme << " stpd "
-                                    << temporal.stpd);
+    SCOPED_TRACE(testing::Message() << "stpe " << temporal.stpe << " icm " << temporal.icm << " stdme " << temporal.stdme
+                                    << " stpd " << temporal.stpd);
     Vepe vepe(small_config(), temporal);
     randomise(vepe);
     const auto window = vepe.features(random_spatial(3));
@@ -240,7 +240,8 @@ TEST_F(Temporal, StdmeLeavesLevelsBelowItsFirstAsTheyAre) {
   temporal.stdme_first_level = 1;
   Stdme stdme(small_config(), temporal);
   randomise(stdme);
-  const std::vector<Memory> window = {random_memory({{4, 5}, {2, 3}}, torch::kFloat), random_memory({{4, 5}, {2, 3}}, torch::kFloat),
+  const std::vector<Memory> window = {random_memory({{4, 5}, {2, 3}}, torch::kFloat),
+                                      random_memory({{4, 5}, {2, 3}}, torch::kFloat),
                                       random_memory({{4, 5}, {2, 3}}, torch::kFloat)};
   const Memory memory = stdme.forward(window, 1);
   EXPECT_TRUE(memory.tokens.slice(1, 0, 20).equal(window[1].tokens.slice(1, 0, 20)));
@@ -256,7 +257,8 @@ TEST_F(Temporal, WhatStdmeReadsOfAFrameIsMadeOnceAndServesInEveryWindow) {
   randomise(vepe);
   const auto frames = vepe.features(random_spatial(4));
   for (const std::size_t first : {0, 1}) {
-    std::vector<FrameFeatures> window(frames.begin() + static_cast<std::ptrdiff_t>(first), frames.begin() + static_cast<std::ptrdiff_t>(first) + 3);
+    std::vector<FrameFeatures> window(frames.begin() + static_cast<std::ptrdiff_t>(first),
+                                      frames.begin() + static_cast<std::ptrdiff_t>(first) + 3);
     for (const FrameFeatures& frame : window) ASSERT_EQ(frame.memory_values.size(), 2u);
     const Tensor kept = vepe.temporal(window).memory.tokens;
     std::vector<FrameFeatures> anew = window;
@@ -319,7 +321,8 @@ TEST_F(Temporal, TrackIdsStandInForEmbeddings) {
   randomise(vepe);
   auto window = random_window();
   // Ids 0..5 of the six queries in another order in each frame; the embeddings of a person point the same way everywhere.
-  const std::vector<Tensor> ids = {torch::tensor({3, 5, 0, 1, 2, 4}), torch::tensor({0, 1, 2, 3, 4, 5}), torch::tensor({5, 3, 2, 1, 4, 0})};
+  const std::vector<Tensor> ids = {torch::tensor({3, 5, 0, 1, 2, 4}), torch::tensor({0, 1, 2, 3, 4, 5}),
+                                   torch::tensor({5, 3, 2, 1, 4, 0})};
   for (std::size_t f = 0; f < 3; ++f) {
     window[f].embedding = torch::eye(8).index_select(0, ids[f]);
     EXPECT_THROW(vepe.temporal(window, MaskSource::kTrackIds), Error);
@@ -372,7 +375,8 @@ TEST_F(Temporal, EmbeddingsHaveLengthOneAndAreThoseOfTheirOwnFrame) {
     EXPECT_LE(largest_difference(vepe.features(second)[0].embedding, frames[1].embedding), 1e-6);
 
     // Dense queries come in the order of their scores, so their place in the list must not count.
-    second.pose_layers[0] = {second.pose_layers[0].query.flip(1), second.pose_layers[0].score_logit.flip(1), second.pose_layers[0].keypoints.flip(1)};
+    second.pose_layers[0] = {second.pose_layers[0].query.flip(1), second.pose_layers[0].score_logit.flip(1),
+                             second.pose_layers[0].keypoints.flip(1)};
     const double moved = largest_difference(vepe.features(second)[0].embedding.flip(0), frames[1].embedding);
     if (proposals == std::string("dense")) {
       EXPECT_LE(moved, 1e-6);
@@ -410,8 +414,8 @@ heatmap = { enabled = false }
     ASSERT_EQ(frames[0].embedding.defined(), icm);
     vepe.temporal(frames);
     const Detections detections = spatial->detect(output, 5);
-    std::vector<Tensor> run = {output.memory.tokens, output.proposals.initial_keypoints, detections.query_index, detections.keypoints,
-                               detections.scores};
+    std::vector<Tensor> run = {output.memory.tokens, output.proposals.initial_keypoints, detections.query_index,
+                               detections.keypoints, detections.scores};
     for (const PoseLayer& layer : output.pose_layers) run.insert(run.end(), {layer.query, layer.score_logit, layer.keypoints});
     for (const FrameFeatures& frame : frames) run.insert(run.end(), {frame.query, frame.score_logit, frame.keypoints});
     runs.push_back(run);

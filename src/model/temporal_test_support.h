@@ -44,7 +44,8 @@ inline void randomise(torch::nn::Module& module) {
   for (auto& parameter : module.parameters()) parameter.copy_(torch::randn_like(parameter) * 0.3);
 }
 
-inline Memory random_memory(const ops::LevelShapes& shapes, torch::ScalarType type, std::int64_t batch = 1, std::int64_t channels = 8) {
+inline Memory random_memory(const ops::LevelShapes& shapes, torch::ScalarType type, std::int64_t batch = 1,
+                            std::int64_t channels = 8) {
   Memory memory;
   memory.shapes = shapes;
   memory.tokens = torch::randn({batch, ops::token_count(shapes), channels}, type);

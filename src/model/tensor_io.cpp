@@ -44,13 +44,14 @@ NamedTensors read_tensors(const std::filesystem::path& path) {
   return tensors;
 }
 
-void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
+void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                   const std::map<std::string, std::string>& metadata) {
   NamedTensors plain;  // keeps the memory alive while it is written
   std::map<std::string, TensorView> views;
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor contiguous = plain[name] = tensor.detach().cpu().contiguous();
-    views[name] = {format_type(contiguous.scalar_type()), contiguous.sizes().vec(), static_cast<const std::byte*>(contiguous.data_ptr()),
-                   static_cast<std::size_t>(contiguous.nbytes())};
+    views[name] = {format_type(contiguous.scalar_type()), contiguous.sizes().vec(),
+                   static_cast<const std::byte*>(contiguous.data_ptr()), static_cast<std::size_t>(contiguous.nbytes())};
   }
   write_safetensors(path, views, metadata);
 }

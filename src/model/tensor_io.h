@@ -19,6 +19,7 @@ at::Tensor to_tensor(const TensorView& view);
 NamedTensors read_tensors(const std::filesystem::path& path);
 
 // Throws Error(kOutput).
-void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors, const std::map<std::string, std::string>& metadata = {});
+void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                   const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace vepe::model

@@ -45,7 +45,8 @@ void Vepe::use_bfloat16() {
   }
 }
 
-std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index, const Tensor& refined_keypoints) {
+std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index,
+                                          const Tensor& refined_keypoints) {
   const PoseLayer& last = output.pose_layers.back();
   const std::int64_t B = last.query.size(0), K = last.keypoints.size(2);
   Tensor embeddings, keypoints = last.keypoints;  // [B, N, C], [B, N, K, 2]
@@ -71,8 +72,9 @@ std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Ten
 
 TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSource mask) {
   if (static_cast<int>(window.size()) != temporal_.frames) {
-    throw Error(ErrorCode::kUsage, "temporal phase", "the window has " + std::to_string(window.size()) + " frames, the model wants " +
-                std::to_string(temporal_.frames), "repeat the first or last frame at the ends of a video");
+    throw Error(ErrorCode::kUsage, "temporal phase",
+                "the window has " + std::to_string(window.size()) + " frames, the model wants " + std::to_string(temporal_.frames),
+                "repeat the first or last frame at the ends of a video");
   }
   const auto key = static_cast<std::size_t>(temporal_.key_position());
   std::vector<KeptQueries> kept;
@@ -110,7 +112,8 @@ Tensor Vepe::allowed(const std::vector<KeptQueries>& kept, MaskSource mask) cons
     const bool from_ids = mask == MaskSource::kTrackIds;
     for (const std::size_t frame : {f, key}) {
       if (from_ids ? kept[frame].track_id.defined() : kept[frame].embedding.defined()) continue;
-      throw Error(ErrorCode::kUsage, "temporal phase", from_ids ? "a frame has no track ids" : "a frame has no instance embeddings");
+      throw Error(ErrorCode::kUsage, "temporal phase",
+                  from_ids ? "a frame has no track ids" : "a frame has no instance embeddings");
     }
     masks.push_back(from_ids ? track_mask(kept[key].track_id, kept[f].track_id)
                              : instance_mask(kept[key].embedding, kept[f].embedding, temporal_.mask_threshold));

@@ -27,7 +27,8 @@ class Vepe : public torch::nn::Module {
 
   // The B frames of a spatial pass, one by one. `refined_index` [B, R] int64 and `refined_keypoints` [B, R, K, 2] are the
   // joint decoder's poses (Detections); undefined without one. The spatial output is read only.
-  std::vector<FrameFeatures> features(const SpatialOutput& output, const Tensor& refined_index = {}, const Tensor& refined_keypoints = {});
+  std::vector<FrameFeatures> features(const SpatialOutput& output, const Tensor& refined_index = {},
+                                      const Tensor& refined_keypoints = {});
 
   // `window`: T frames in order (temporal_config.h: window_frames), the key frame at config().key_position(). Persons per
   // frame may vary, frames without any included; frame sizes may differ. With neither STPE nor STPD the answer is the

@@ -21,24 +21,28 @@ Tensor project_tokens(const Tensor& memory, std::int64_t heads, const Tensor& we
 }
 
 // The same memory sampled as it is, then projected; locations [B, N, M, L, P, 2], weights [B, N, M, L, P] -> [B, N, C].
-Tensor project_samples(const Tensor& memory, const ops::LevelShapes& shapes, const Tensor& locations, const Tensor& weights, const Tensor& weight,
-                       const Tensor& bias) {
+Tensor project_samples(const Tensor& memory, const ops::LevelShapes& shapes, const Tensor& locations, const Tensor& weights,
+                       const Tensor& weight, const Tensor& bias) {
   const std::int64_t B = memory.size(0), S = memory.size(1), C = weight.size(0);
   const std::int64_t N = weights.size(1), M = weights.size(2), L = weights.size(3), P = weights.size(4);
   const Tensor places = locations.reshape({B, N * M, 1, L, P, 2}), shares = weights.reshape({B, N * M, 1, L, P});
   const Tensor sampled = ops::deform_attn(memory, shapes, places, shares);  // [B, N * M, C or C + 1]
   // The bias counts as far as a sample lies on the map.
-  const Tensor inside = memory.size(3) > C ? sampled.slice(2, C) : ops::deform_attn(torch::ones({B, S, 1, 1}, memory.options()), shapes, places, shares);
-  const auto by_head = [&](const Tensor& x) { return x.reshape({B * N, M, x.size(2)}).transpose(0, 1); };                       // [M, B N, *], N may be 0
-  const Tensor head_weight = weight.to(memory.scalar_type()).view({M, C / M, C}).transpose(1, 2);                              // [M, C, D]
+  const Tensor inside = memory.size(3) > C ? sampled.slice(2, C)
+                                           : ops::deform_attn(torch::ones({B, S, 1, 1}, memory.options()), shapes, places, shares);
+  const auto by_head = [&](const Tensor& x) {
+    return x.reshape({B * N, M, x.size(2)}).transpose(0, 1);
+  };                                                                                               // [M, B N, *], N may be 0
+  const Tensor head_weight = weight.to(memory.scalar_type()).view({M, C / M, C}).transpose(1, 2);  // [M, C, D]
   const Tensor head_bias = bias.to(memory.scalar_type()).view({M, 1, C / M});
-  const Tensor projected = torch::bmm(by_head(sampled.slice(2, 0, C)), head_weight) + by_head(inside) * head_bias;             // [M, B N, D]
+  const Tensor projected = torch::bmm(by_head(sampled.slice(2, 0, C)), head_weight) + by_head(inside) * head_bias;  // [M, B N, D]
   return projected.transpose(0, 1).reshape({B, N, C});
 }
 
 }  // namespace
 
-MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads, double dropout) : heads_(heads), dropout_(dropout) {
+MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads, double dropout)
+    : heads_(heads), dropout_(dropout) {
   TORCH_CHECK(channels % heads == 0, "channels must be a multiple of heads");
   in_proj_weight_ = register_parameter("in_proj_weight", torch::empty({3 * channels, channels}));
   in_proj_bias_ = register_parameter("in_proj_bias", torch::zeros({3 * channels}));
@@ -52,7 +56,9 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
   const auto weights = in_proj_weight_.chunk(3);
   const auto biases = in_proj_bias_.chunk(3);
   const std::int64_t batch = query.size(0), queries = query.size(1), channels = query.size(2), keys = key.size(1);
-  const auto split = [&](const Tensor& x) { return x.view({batch, -1, heads_, channels / heads_}).transpose(1, 2); };  // [B, M, *, D]
+  const auto split = [&](const Tensor& x) {
+    return x.view({batch, -1, heads_, channels / heads_}).transpose(1, 2);
+  };  // [B, M, *, D]
   const Tensor q = split(torch::linear(query, weights[0], biases[0])) / std::sqrt(static_cast<double>(channels / heads_));
   const Tensor k = split(torch::linear(key, weights[1], biases[1]));
   const Tensor v = split(torch::linear(value, weights[2], biases[2]));
@@ -111,7 +117,8 @@ void DeformableAttention::reset_parameters() {
 }
 
 ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding) const {
-  if (options_.pose && options_.heads > 1 && !torch::GradMode::is_enabled()) {  // `forward` decides, which knows the number of samples
+  if (options_.pose && options_.heads > 1 &&
+      !torch::GradMode::is_enabled()) {  // `forward` decides, which knows the number of samples
     const std::int64_t B = tokens.size(0), S = tokens.size(1);
     if (!padding.defined()) return {tokens.reshape({B, S, 1, options_.channels}), shapes};
     const Tensor real = padding.logical_not().to(tokens.scalar_type()).unsqueeze(-1);
@@ -122,14 +129,17 @@ ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::Lev
   return {value.view({tokens.size(0), tokens.size(1), options_.heads, options_.channels / options_.heads}), shapes};
 }
 
-Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_position, const Tensor& reference, const ProjectedValue& value) const {
+Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_position, const Tensor& reference,
+                                    const ProjectedValue& value) const {
   const std::int64_t B = query.size(0), N = query.size(1), M = options_.heads, L = options_.levels, P = options_.points;
   ops::expect_shape(query, {-1, -1, options_.channels}, "query");
   TORCH_CHECK(static_cast<std::int64_t>(value.shapes.size()) == L, "value has ", value.shapes.size(), " levels, want ", L);
   const Tensor positioned = query_position.defined() ? query + query_position : query;
   const Tensor offsets = torch::linear(positioned, sampling_offsets_->weight, sampling_offsets_->bias).view({B, N, M, L, P, 2});
-  const Tensor weights =
-      torch::linear(positioned, attention_weights_->weight, attention_weights_->bias).view({B, N, M, L * P}).softmax(-1).view({B, N, M, L, P});
+  const Tensor weights = torch::linear(positioned, attention_weights_->weight, attention_weights_->bias)
+                             .view({B, N, M, L * P})
+                             .softmax(-1)
+                             .view({B, N, M, L, P});
 
   Tensor locations;  // [B, N, M, L, P, 2] in 0..1 of each level
   if (options_.pose) {

@@ -31,7 +31,8 @@ TEST(PoseAttention, GivesTheSameWhicheverOfSamplingAndProjectingComesFirst) {
         ASSERT_EQ(first.sizes(), last.sizes());
         if (N == 0) continue;
         const double scale = first.abs().max().item<double>();
-        EXPECT_LE((first - last).abs().max().item<double>(), (bf16 ? 2e-2 : 1e-5) * scale) << N << (mask.defined() ? " padded" : "") << (bf16 ? " bf16" : "");
+        EXPECT_LE((first - last).abs().max().item<double>(), (bf16 ? 2e-2 : 1e-5) * scale)
+            << N << (mask.defined() ? " padded" : "") << (bf16 ? " bf16" : "");
         if (mask.defined()) {  // padding is not read, whatever it holds
           const Tensor other = torch::where(mask.unsqueeze(-1), torch::full_like(tokens, 1e3), tokens);
           EXPECT_TRUE(attention.forward(query, {}, reference, attention.project(other, shapes, mask)).equal(last)) << N;

@@ -45,7 +45,8 @@ void Mlp::copy_from(const Mlp& other) {
 }
 
 ConvGroupNorm::ConvGroupNorm(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups) {
-  conv_ = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false)));
+  conv_ = register_module(
+      "conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false)));
   gn_ = register_module("gn", torch::nn::GroupNorm(groups, out));
   torch::nn::init::xavier_uniform_(conv_->weight);
 }

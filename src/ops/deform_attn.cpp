@@ -21,9 +21,11 @@ namespace {
 constexpr std::int64_t kMaxLevelSide = std::int64_t{1} << 24;  // sides are held as float
 
 // Checks every argument against the others; after this the kernels may trust all indices.
-DeformAttnSizes checked_sizes(const at::Tensor& value, const LevelShapes& shapes, const at::Tensor& locations, const at::Tensor& weights) {
+DeformAttnSizes checked_sizes(const at::Tensor& value, const LevelShapes& shapes, const at::Tensor& locations,
+                              const at::Tensor& weights) {
   expect_shape(value, {-1, -1, -1, -1}, "deform_attn value");
-  expect_shape(locations, {value.size(0), -1, value.size(2), static_cast<std::int64_t>(shapes.size()), -1, 2}, "deform_attn locations");
+  expect_shape(locations, {value.size(0), -1, value.size(2), static_cast<std::int64_t>(shapes.size()), -1, 2},
+               "deform_attn locations");
   DeformAttnSizes sizes;
   sizes.batch = value.size(0);
   sizes.tokens = value.size(1);
@@ -43,7 +45,8 @@ DeformAttnSizes checked_sizes(const at::Tensor& value, const LevelShapes& shapes
     if (start > sizes.tokens) break;
   }
   if (start != sizes.tokens) {
-    throw Error(ErrorCode::kUsage, "deform_attn value", fmt::format("has {} tokens, the levels have {}", sizes.tokens, token_count(shapes)));
+    throw Error(ErrorCode::kUsage, "deform_attn value",
+                fmt::format("has {} tokens, the levels have {}", sizes.tokens, token_count(shapes)));
   }
   if (!value.device().is_cpu() || !locations.device().is_cpu() || !weights.device().is_cpu()) {
     throw Error(ErrorCode::kDevice, "deform_attn", "tensors must be on the CPU");
@@ -67,7 +70,8 @@ struct Layout {
 
   explicit Layout(const DeformAttnSizes& sizes) : sizes(sizes) {
     if (sizes.tokens > std::numeric_limits<std::int32_t>::max() / token_stride) {
-      throw Error(ErrorCode::kUsage, "deform_attn value", fmt::format("{} tokens of {} elements are too many", sizes.tokens, token_stride));
+      throw Error(ErrorCode::kUsage, "deform_attn value",
+                  fmt::format("{} tokens of {} elements are too many", sizes.tokens, token_stride));
     }
   }
   std::size_t packed_size() const { return static_cast<std::size_t>(sizes.tokens * row_channels); }
@@ -110,10 +114,11 @@ class HeadValues {
   std::int64_t held_ = -1;
 };
 
-DeformAttnHead head_of(const Layout& layout, const DeformAttnPoints& points, std::int64_t i, const float* locations, const float* weights) {
+DeformAttnHead head_of(const Layout& layout, const DeformAttnPoints& points, std::int64_t i, const float* locations,
+                       const float* weights) {
   const std::int64_t first = layout.query_row(i) * layout.sizes.points_per_head();
-  return {&points, layout.sizes.channels, layout.row_channels, layout.token_stride, layout.sizes.heads, 0, layout.sizes.queries,
-          locations + 2 * first, weights + first};
+  return {&points, layout.sizes.channels, layout.row_channels,   layout.token_stride, layout.sizes.heads,
+          0,       layout.sizes.queries,  locations + 2 * first, weights + first};
 }
 
 template <typename T>
@@ -129,7 +134,8 @@ void forward_heads(const DeformAttnSizes& sizes, const T* value, const float* lo
       DeformAttnHead head = head_of(layout, points, i, locations, weights);
       head.query_begin = sizes.queries * part / parts;
       head.query_end = sizes.queries * (part + 1) / parts;
-      if (head.query_begin < head.query_end) deform_attn_head_forward(head, values.rows(i), output + layout.query_row(i) * sizes.channels);
+      if (head.query_begin < head.query_end)
+        deform_attn_head_forward(head, values.rows(i), output + layout.query_row(i) * sizes.channels);
     }
   });
 }
@@ -176,8 +182,9 @@ void backward_heads(const DeformAttnSizes& sizes, const at::Tensor& value, const
       const std::int64_t row = layout.query_row(i), point = row * sizes.points_per_head();
       float* to = grad_value + layout.value_start(i);
       if (layout.packed) std::fill_n(sums.get(), layout.packed_size(), 0.0F);
-      deform_attn_head_backward(head_of(layout, points, i, all_locations, all_weights), values.rows(i), grads + row * sizes.channels,
-                                layout.packed ? sums.get() : to, grad_locations + 2 * point, grad_weights + point);
+      deform_attn_head_backward(head_of(layout, points, i, all_locations, all_weights), values.rows(i),
+                                grads + row * sizes.channels, layout.packed ? sums.get() : to, grad_locations + 2 * point,
+                                grad_weights + point);
       if (!layout.packed) continue;
       for (std::int64_t s = 0; s < sizes.tokens; ++s) {
         std::copy_n(sums.get() + s * layout.row_channels, sizes.channels, to + s * sizes.heads * sizes.channels);
@@ -219,7 +226,8 @@ class DeformAttnFunction : public torch::autograd::Function<DeformAttnFunction> 
     return ops::forward(checked_sizes(value, levels.shapes, locations, weights), value, locations, weights);
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list grad_outputs) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list grad_outputs) {
     if (at::GradMode::is_enabled()) {
       throw Error(ErrorCode::kUsage, "deform_attn", "has no second derivative");
     }
@@ -237,16 +245,17 @@ class DeformAttnFunction : public torch::autograd::Function<DeformAttnFunction> 
 
 at::Tensor deform_attn(const at::Tensor& value, const LevelShapes& shapes, const at::Tensor& locations, const at::Tensor& weights) {
   const DeformAttnSizes sizes = checked_sizes(value, shapes, locations, weights);
-  const bool needs_gradient = at::GradMode::is_enabled() && (value.requires_grad() || locations.requires_grad() || weights.requires_grad());
+  const bool needs_gradient =
+      at::GradMode::is_enabled() && (value.requires_grad() || locations.requires_grad() || weights.requires_grad());
   const at::ScalarType type = value.scalar_type();
   const at::ScalarType points_type = type == at::kDouble ? at::kDouble : at::kFloat;
   const auto fits = [&](const at::Tensor& tensor) {
     return tensor.scalar_type() == points_type || (type != at::kDouble && tensor.scalar_type() == at::kBFloat16);
   };
   if ((type != at::kFloat && type != at::kBFloat16 && type != at::kDouble) || !fits(locations) || !fits(weights)) {
-    throw Error(ErrorCode::kUsage, "deform_attn", fmt::format("value {}, locations {}, weights {}: want float or bfloat16, or all double",
-                                                              c10::toString(type), c10::toString(locations.scalar_type()),
-                                                              c10::toString(weights.scalar_type())));
+    throw Error(ErrorCode::kUsage, "deform_attn",
+                fmt::format("value {}, locations {}, weights {}: want float or bfloat16, or all double", c10::toString(type),
+                            c10::toString(locations.scalar_type()), c10::toString(weights.scalar_type())));
   }
 
   const at::Tensor points = locations.to(points_type).contiguous(), attention = weights.to(points_type).contiguous();

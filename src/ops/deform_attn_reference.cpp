@@ -103,7 +103,7 @@ template void deform_attn_reference_forward(const DeformAttnSizes&, const float*
 template void deform_attn_reference_forward(const DeformAttnSizes&, const double*, const double*, const double*, double*);
 template void deform_attn_reference_backward(const DeformAttnSizes&, const float*, const float*, const float*, const float*, float*,
                                              float*, float*);
-template void deform_attn_reference_backward(const DeformAttnSizes&, const double*, const double*, const double*, const double*, double*,
-                                             double*, double*);
+template void deform_attn_reference_backward(const DeformAttnSizes&, const double*, const double*, const double*, const double*,
+                                             double*, double*, double*);
 
 }  // namespace vepe::ops

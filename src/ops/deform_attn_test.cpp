@@ -115,7 +115,8 @@ TEST_P(DeformAttnGolden, OutputAndGradientsMatchStoredOnes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, DeformAttnGolden,
-                         ::testing::Values("basic", "odd_channels", "outside_and_corners", "pose_17_points", "temporal_3x4_levels"));
+                         ::testing::Values("basic", "odd_channels", "outside_and_corners", "pose_17_points",
+                                           "temporal_3x4_levels"));
 
 // Sizes around every vector length, with few queries (rows read in place) and many (rows packed).
 TEST(DeformAttn, KernelMatchesReferenceAtEverySizeOnEveryTarget) {
@@ -151,10 +152,13 @@ TEST(DeformAttn, BFloat16ValuesMatchReferenceOnTheirWidenedValuesOnEveryTarget) 
 
 TEST(DeformAttn, GradientsMatchFiniteDifferences) {
   Inputs inputs = random_inputs(1, {{3, 4}, {2, 3}}, 2, 2, 3, 3, 5);
-  for (at::Tensor* tensor : {&inputs.value, &inputs.locations, &inputs.weights, &inputs.grad_output}) *tensor = tensor->to(at::kDouble);
+  for (at::Tensor* tensor : {&inputs.value, &inputs.locations, &inputs.weights, &inputs.grad_output})
+    *tensor = tensor->to(at::kDouble);
   const Results results = run(inputs, at::kDouble);
   const double step = 1e-6;
-  const auto loss = [&] { return (deform_attn(inputs.value, inputs.shapes, inputs.locations, inputs.weights) * inputs.grad_output).sum().item<double>(); };
+  const auto loss = [&] {
+    return (deform_attn(inputs.value, inputs.shapes, inputs.locations, inputs.weights) * inputs.grad_output).sum().item<double>();
+  };
   const auto check = [&](const at::Tensor& input, const at::Tensor& gradient, const char* name) {
     double* at = input.data_ptr<double>();
     for (std::int64_t i = 0; i < input.numel(); ++i) {
@@ -173,8 +177,14 @@ TEST(DeformAttn, GradientsMatchFiniteDifferences) {
 }
 
 TEST(DeformAttn, LocationsThatAreNotFiniteOrFarAwayContributeNothing) {
-  const float bad[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                       -std::numeric_limits<float>::infinity(), 1e30F, -1e30F, std::numeric_limits<float>::max(), 3e9F, -2.0F};
+  const float bad[] = {std::numeric_limits<float>::quiet_NaN(),
+                       std::numeric_limits<float>::infinity(),
+                       -std::numeric_limits<float>::infinity(),
+                       1e30F,
+                       -1e30F,
+                       std::numeric_limits<float>::max(),
+                       3e9F,
+                       -2.0F};
   for_each_target([&] {
     for (const auto& [queries, axis] : {std::pair<std::int64_t, std::int64_t>{2, 0}, {2, 1}, {40, 0}, {40, 1}}) {
       Inputs inputs = random_inputs(1, {{4, 5}, {2, 2}}, queries, 2, 4, 12, 3);
@@ -182,7 +192,8 @@ TEST(DeformAttn, LocationsThatAreNotFiniteOrFarAwayContributeNothing) {
       without.weights = inputs.weights.clone();
       inputs.locations = inputs.locations.clone();
       for (std::size_t i = 0; i < std::size(bad); ++i) {
-        const auto head = static_cast<std::int64_t>(i % 2), level = static_cast<std::int64_t>(i / 2 % 2), point = static_cast<std::int64_t>(i / 4);
+        const auto head = static_cast<std::int64_t>(i % 2), level = static_cast<std::int64_t>(i / 2 % 2),
+                   point = static_cast<std::int64_t>(i / 4);
         inputs.locations[0][1][head][level][point][axis] = bad[i];
         without.weights[0][1][head][level][point] = 0;
       }
@@ -249,8 +260,10 @@ TEST(DeformAttn, TrainsOnBFloat16ValuesWithGradientsOfTheirType) {
 
 TEST(DeformAttn, EmptyInputsGiveEmptyOrZeroOutputs) {
   const LevelShapes shapes = {{2, 2}};
-  EXPECT_EQ(deform_attn(at::ones({1, 4, 2, 8}), shapes, at::ones({1, 0, 2, 1, 3, 2}), at::ones({1, 0, 2, 1, 3})).sizes(), at::IntArrayRef({1, 0, 16}));
-  EXPECT_EQ(deform_attn(at::ones({0, 4, 2, 8}), shapes, at::ones({0, 5, 2, 1, 3, 2}), at::ones({0, 5, 2, 1, 3})).sizes(), at::IntArrayRef({0, 5, 16}));
+  EXPECT_EQ(deform_attn(at::ones({1, 4, 2, 8}), shapes, at::ones({1, 0, 2, 1, 3, 2}), at::ones({1, 0, 2, 1, 3})).sizes(),
+            at::IntArrayRef({1, 0, 16}));
+  EXPECT_EQ(deform_attn(at::ones({0, 4, 2, 8}), shapes, at::ones({0, 5, 2, 1, 3, 2}), at::ones({0, 5, 2, 1, 3})).sizes(),
+            at::IntArrayRef({0, 5, 16}));
   at::Tensor value = at::ones({1, 4, 2, 8}).requires_grad_();
   const at::Tensor output = deform_attn(value, shapes, at::ones({1, 5, 2, 1, 0, 2}), at::ones({1, 5, 2, 1, 0}));
   EXPECT_TRUE(at::equal(output, at::zeros({1, 5, 16})));

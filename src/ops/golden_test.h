@@ -33,7 +33,8 @@ class Golden {
   LevelShapes level_shapes() const {
     const at::Tensor table = (*this)["spatial_shapes"];
     LevelShapes shapes;
-    for (std::int64_t l = 0; l < table.size(0); ++l) shapes.push_back({table[l][0].item<std::int64_t>(), table[l][1].item<std::int64_t>()});
+    for (std::int64_t l = 0; l < table.size(0); ++l)
+      shapes.push_back({table[l][0].item<std::int64_t>(), table[l][1].item<std::int64_t>()});
     return shapes;
   }
 

@@ -19,7 +19,9 @@ std::unique_ptr<at::ObserverContext> observe(const at::RecordFunction& function)
   if (!tl_count) return nullptr;
   const std::string_view name = function.name();
   const auto& inputs = function.inputs();
-  const auto tensor = [&](std::size_t i) { return i < inputs.size() && inputs[i].isTensor() ? inputs[i].toTensor() : at::Tensor(); };
+  const auto tensor = [&](std::size_t i) {
+    return i < inputs.size() && inputs[i].isTensor() ? inputs[i].toTensor() : at::Tensor();
+  };
   if (name == "aten::convolution") {
     const at::Tensor x = tensor(0), weight = tensor(1);
     const auto stride = inputs[3].toIntVector(), padding = inputs[4].toIntVector();

@@ -12,13 +12,13 @@ constexpr double kInverseSigmoidEps = 1e-5;
 
 // sin and cos of the angles, interleaved as the encoding wants them: [B, H, W] -> [B, H, W, features].
 at::Tensor sine_features(const at::Tensor& angle, const at::Tensor& divisor) {
-  const at::Tensor phase = angle.unsqueeze(-1) / divisor;                            // [B, H, W, features / 2]
-  return at::stack({phase.sin(), phase.cos()}, -1).flatten(-2);                      // [B, H, W, features]
+  const at::Tensor phase = angle.unsqueeze(-1) / divisor;        // [B, H, W, features / 2]
+  return at::stack({phase.sin(), phase.cos()}, -1).flatten(-2);  // [B, H, W, features]
 }
 
 // 2 pi (n - 0.5) / (n_last + 1e-6) for the running count n along `axis`.
 at::Tensor valid_angle(const at::Tensor& valid, std::int64_t axis) {
-  const at::Tensor count = valid.cumsum(axis, at::kFloat);                           // [B, H, W]
+  const at::Tensor count = valid.cumsum(axis, at::kFloat);  // [B, H, W]
   const at::Tensor last = count.narrow(axis, count.size(axis) - 1, 1);
   return (count - 0.5) / (last + 1e-6) * kTwoPi;
 }
@@ -38,7 +38,7 @@ at::Tensor sine_position(const at::Tensor& mask, std::int64_t channels, double t
   const at::Tensor divisor = at::pow(temperature, pair * (2.0 / static_cast<double>(features)));
   const at::Tensor y = sine_features(valid_angle(valid, 1), divisor);
   const at::Tensor x = sine_features(valid_angle(valid, 2), divisor);
-  return at::cat({y, x}, -1).flatten(1, 2);                                          // [B, H * W, C]
+  return at::cat({y, x}, -1).flatten(1, 2);  // [B, H * W, C]
 }
 
 at::Tensor valid_ratios(const std::vector<at::Tensor>& masks) {
@@ -70,7 +70,7 @@ at::Tensor cell_centres(const LevelShapes& shapes, const at::Tensor& ratios) {
 }
 
 at::Tensor encoder_reference_points(const LevelShapes& shapes, const at::Tensor& ratios) {
-  return cell_centres(shapes, ratios).unsqueeze(2) * ratios.unsqueeze(1);             // [B, S, L, 2]
+  return cell_centres(shapes, ratios).unsqueeze(2) * ratios.unsqueeze(1);  // [B, S, L, 2]
 }
 
 at::Tensor inverse_sigmoid(const at::Tensor& p) {

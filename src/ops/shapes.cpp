@@ -22,7 +22,8 @@ void expect_shape(const at::Tensor& tensor, std::initializer_list<std::int64_t> 
     ++axis;
   }
   if (fits) return;
-  throw Error(ErrorCode::kUsage, std::string(name), fmt::format("got [{}], want [{}]", fmt::join(sizes, ", "), fmt::join(shape, ", ")));
+  throw Error(ErrorCode::kUsage, std::string(name),
+              fmt::format("got [{}], want [{}]", fmt::join(sizes, ", "), fmt::join(shape, ", ")));
 }
 
 }  // namespace vepe::ops

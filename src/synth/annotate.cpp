@@ -30,7 +30,8 @@ std::vector<Joint> labelled_joints(const Skeleton& s) {
 }
 
 // True when this person's surface is in front of the joint, and near it.
-bool seen_at(int x, int y, std::uint16_t person, double joint_depth, double tolerance, const DrawList& list, const DepthBuffer& depth) {
+bool seen_at(int x, int y, std::uint16_t person, double joint_depth, double tolerance, const DrawList& list,
+             const DepthBuffer& depth) {
   if (x < 0 || y < 0 || x >= depth.width() || y >= depth.height()) return false;
   const std::uint32_t triangle = depth.triangle(x, y);
   if (triangle == 0 || list.triangles[triangle - 1].person != person) return false;
@@ -41,12 +42,14 @@ bool seen(const Projected& p, std::uint16_t person, double tolerance, const Draw
   const int x = static_cast<int>(std::floor(p.x * depth.scale())), y = static_cast<int>(std::floor(p.y * depth.scale()));
   if (seen_at(x, y, person, p.depth, tolerance, list, depth)) return true;
   // A thin limb may slip between samples: two of four neighbours must agree.
-  const int votes = seen_at(x - 1, y, person, p.depth, tolerance, list, depth) + seen_at(x + 1, y, person, p.depth, tolerance, list, depth) +
-                    seen_at(x, y - 1, person, p.depth, tolerance, list, depth) + seen_at(x, y + 1, person, p.depth, tolerance, list, depth);
+  const int votes =
+      seen_at(x - 1, y, person, p.depth, tolerance, list, depth) + seen_at(x + 1, y, person, p.depth, tolerance, list, depth) +
+      seen_at(x, y - 1, person, p.depth, tolerance, list, depth) + seen_at(x, y + 1, person, p.depth, tolerance, list, depth);
   return votes >= 2;
 }
 
-std::vector<formats::Keypoint> in_order(const formats::JointSet& set, const std::vector<Joint>& joints, const std::vector<formats::Keypoint>& points, bool ears) {
+std::vector<formats::Keypoint> in_order(const formats::JointSet& set, const std::vector<Joint>& joints,
+                                        const std::vector<formats::Keypoint>& points, bool ears) {
   std::vector<formats::Keypoint> out(set.names.size());
   for (std::size_t i = 0; i < joints.size(); ++i) {
     const std::string_view name = joints[i].name;
@@ -81,7 +84,8 @@ formats::Box body_box(const DrawList& list, PersonSpan span, int width, int heig
 double seen_area(std::uint16_t person, const DrawList& list, const DepthBuffer& depth, const formats::Box& box) {
   std::int64_t samples = 0;
   const int scale = depth.scale();
-  const int x1 = std::min(depth.width(), static_cast<int>(std::ceil((box.x + box.width) * scale))), y1 = std::min(depth.height(), static_cast<int>(std::ceil((box.y + box.height) * scale)));
+  const int x1 = std::min(depth.width(), static_cast<int>(std::ceil((box.x + box.width) * scale))),
+            y1 = std::min(depth.height(), static_cast<int>(std::ceil((box.y + box.height) * scale)));
   for (int y = std::max(0, static_cast<int>(box.y * scale)); y < y1; ++y) {
     for (int x = std::max(0, static_cast<int>(box.x * scale)); x < x1; ++x) {
       const std::uint32_t triangle = depth.triangle(x, y);
@@ -93,8 +97,8 @@ double seen_area(std::uint16_t person, const DrawList& list, const DepthBuffer& 
 
 }  // namespace
 
-std::optional<AnnotatedPerson> annotate(std::uint16_t person, const Look& look, const Skeleton& skeleton, const Camera& camera, const View& view,
-                                        const DrawList& list, PersonSpan span, const DepthBuffer& depth) {
+std::optional<AnnotatedPerson> annotate(std::uint16_t person, const Look& look, const Skeleton& skeleton, const Camera& camera,
+                                        const View& view, const DrawList& list, PersonSpan span, const DepthBuffer& depth) {
   const std::vector<Joint> joints = labelled_joints(skeleton);
   std::vector<formats::Keypoint> points(joints.size());
   int inside = 0, visible = 0;

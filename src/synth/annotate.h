@@ -15,7 +15,7 @@ struct PersonSpan {
 
 // Labels of one person from its skeleton and the depth buffer of the whole scene. Nothing when fewer than three
 // joints are in the picture, or none can be seen.
-std::optional<AnnotatedPerson> annotate(std::uint16_t person, const Look& look, const Skeleton& skeleton, const Camera& camera, const View& view,
-                                        const DrawList& list, PersonSpan span, const DepthBuffer& depth);
+std::optional<AnnotatedPerson> annotate(std::uint16_t person, const Look& look, const Skeleton& skeleton, const Camera& camera,
+                                        const View& view, const DrawList& list, PersonSpan span, const DepthBuffer& depth);
 
 }  // namespace vepe::synth

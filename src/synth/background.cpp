@@ -12,7 +12,8 @@ namespace {
 bool is_image_name(const fs::path& path) {
   std::string extension = path.extension().string();
   for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp" || extension == ".webp" || extension == ".tif" || extension == ".tiff";
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".bmp" || extension == ".webp" ||
+         extension == ".tif" || extension == ".tiff";
 }
 
 Background empty_background(int width, int height) {
@@ -58,7 +59,8 @@ class Place {
   }
 
   Color at(double px, double py) const {
-    const Vec3 d = rotation_x(-camera_.pitch) * Vec3{(px - camera_.width / 2.0) / camera_.focal_px, -(py - camera_.height / 2.0) / camera_.focal_px, -1};
+    const Vec3 d = rotation_x(-camera_.pitch) *
+                   Vec3{(px - camera_.width / 2.0) / camera_.focal_px, -(py - camera_.height / 2.0) / camera_.focal_px, -1};
     const double to_ground = d.y < -1e-6 ? camera_.height_m / -d.y : 1e9;
     const double to_wall = d.z < -1e-6 ? depth_ / -d.z : 1e9;
     if (room_) return room(d, to_ground, to_wall);
@@ -85,7 +87,8 @@ class Place {
     if (t == to_ground) {
       const double size = tiles_ ? 0.5 : 0.14;
       const double u = p.x / size, v = tiles_ ? p.z / size : p.z / 1.2 + 0.37 * std::floor(p.x / size);
-      Color c = floor_ * (0.85f + 0.3f * detail(0.4, t) * (hash_unit(static_cast<int>(std::floor(u)), static_cast<int>(std::floor(v)), seed_) - 0.3f));
+      Color c = floor_ * (0.85f + 0.3f * detail(0.4, t) *
+                                      (hash_unit(static_cast<int>(std::floor(u)), static_cast<int>(std::floor(v)), seed_) - 0.3f));
       c = c * (0.9f + 0.2f * value_noise(static_cast<float>(p.x * 9), static_cast<float>(p.z * (tiles_ ? 9 : 1.5)), seed_));
       return c * (1 - 0.35f * cell_edge(u, v, 0.04) * detail(size * 0.12, t)) * falloff;
     }
@@ -103,7 +106,10 @@ class Place {
     if (y < 0.12) return wall_ * 0.55f;
     if (kind < 0.25f && y > 0.9 && y < 2.2 && u > 0.1 && u < 0.9) {  // window
       const bool frame = u < 0.14 || u > 0.86 || std::abs(u - 0.5) < 0.02 || y < 0.96 || y > 2.14;
-      return frame ? Color{0.7f, 0.7f, 0.68f} : mix(sky_, Color{0.12f, 0.2f, 0.1f}, static_cast<float>(smooth_step(1.5, 1.2, y)) * value_noise(static_cast<float>(x * 4), static_cast<float>(y * 4), seed_));
+      return frame ? Color{0.7f, 0.7f, 0.68f}
+                   : mix(sky_, Color{0.12f, 0.2f, 0.1f},
+                         static_cast<float>(smooth_step(1.5, 1.2, y)) *
+                             value_noise(static_cast<float>(x * 4), static_cast<float>(y * 4), seed_));
     }
     if (kind < 0.5f && y > 1.3 && y < 1.9 && u > 0.25 && u < 0.75) {  // picture
       if (u < 0.28 || u > 0.72 || y < 1.34 || y > 1.86) return Color{0.06f, 0.05f, 0.04f};
@@ -114,14 +120,16 @@ class Place {
       if (shelf < 0.08 || u < 0.03 || u > 0.97) return floor_ * 0.6f;
       const int book = static_cast<int>(std::floor(x / 0.045)), row = static_cast<int>(std::floor(y / 0.38));
       if (shelf > 0.55 + 0.4 * hash_unit(book, row, seed_)) return wall_ * 0.2f;
-      return mix(from_hsv(hash_unit(book, row, seed_ + 1), 0.55, 0.25 + 0.5 * hash_unit(book, row, seed_ + 2)), wall_ * 0.4f, 1 - detail(0.03, t));
+      return mix(from_hsv(hash_unit(book, row, seed_ + 1), 0.55, 0.25 + 0.5 * hash_unit(book, row, seed_ + 2)), wall_ * 0.4f,
+                 1 - detail(0.03, t));
     }
     return c;
   }
 
   Color ground(double x, double z, double t) const {
     const auto fx = static_cast<float>(x), fz = static_cast<float>(z);
-    const float grain = 0.8f + 0.4f * (value_noise(fx * 2, fz * 2, seed_) * 0.6f + 0.4f * detail(0.06, t) * value_noise(fx * 30, fz * 30, seed_ + 2));
+    const float grain = 0.8f + 0.4f * (value_noise(fx * 2, fz * 2, seed_) * 0.6f +
+                                       0.4f * detail(0.06, t) * value_noise(fx * 30, fz * 30, seed_ + 2));
     if (park_) {
       const bool path = std::abs(z - road_near_ + 0.7 * std::sin(x * 0.3)) < 1.2;
       const Color grass = mix(from_srgb(0x4a6a2e), from_srgb(0x8a9a50), value_noise(fx * 1.2f, fz * 1.2f, seed_ + 5));
@@ -135,7 +143,8 @@ class Place {
     }
     if (std::abs(z - road_near_) < 0.15 || std::abs(z - road_far_) < 0.15) return from_srgb(0xb0aea8) * grain;
     const float tone = 0.9f + 0.2f * hash_unit(static_cast<int>(std::floor(x / 0.6)), static_cast<int>(std::floor(z / 0.6)), seed_);
-    return from_srgb(0x9c968c) * (grain * (1 + (tone - 1) * detail(0.4, t)) * (1 - 0.3f * cell_edge(x / 0.6, z / 0.6, 0.03) * detail(0.05, t)));
+    return from_srgb(0x9c968c) *
+           (grain * (1 + (tone - 1) * detail(0.4, t)) * (1 - 0.3f * cell_edge(x / 0.6, z / 0.6, 0.03) * detail(0.05, t)));
   }
 
   Color far(double x, double y, Vec3 d) const {
@@ -151,13 +160,16 @@ class Place {
     const double top = 5 + 14 * hash_unit(house, 3, seed_);
     if (y > top) return sky;
     const int facades[] = {0xb58a6a, 0xc9bfae, 0x9a5a48, 0xd6cdb6, 0x8a8c90, 0xa89a86};
-    const Color facade = from_srgb(facades[hash_lattice(house, 4, seed_) % 6]) * (0.8f + 0.4f * fractal_noise(static_cast<float>(x * 2), static_cast<float>(y * 2), 2, seed_));
+    const Color facade = from_srgb(facades[hash_lattice(house, 4, seed_) % 6]) *
+                         (0.8f + 0.4f * fractal_noise(static_cast<float>(x * 2), static_cast<float>(y * 2), 2, seed_));
     const double wide = 1.1 + 0.9 * hash_unit(house, 5, seed_), tall = 2.9;
     const double u = x / wide - std::floor(x / wide), v = y / tall - std::floor(y / tall);
     const int column = static_cast<int>(std::floor(x / wide)), row = static_cast<int>(std::floor(y / tall));
     if (y < 2.7 && hash_unit(house, 6, seed_) < 0.6f) {  // shop front
       if (y > 2.3) return from_hsv(hash_unit(house, 7, seed_), 0.5, 0.6);
-      return u < 0.06 ? facade * 0.5f : Color{0.06f, 0.07f, 0.08f} + Color{0.2f, 0.18f, 0.14f} * value_noise(static_cast<float>(x * 3), static_cast<float>(y * 3), seed_);
+      return u < 0.06 ? facade * 0.5f
+                      : Color{0.06f, 0.07f, 0.08f} +
+                            Color{0.2f, 0.18f, 0.14f} * value_noise(static_cast<float>(x * 3), static_cast<float>(y * 3), seed_);
     }
     if (u > 0.25 && u < 0.75 && v > 0.3 && v < 0.85) {
       if (u < 0.29 || u > 0.71 || v < 0.33 || v > 0.82) return Color{0.6f, 0.6f, 0.58f};
@@ -178,13 +190,16 @@ class Place {
 BackgroundLibrary::BackgroundLibrary(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    throw Error(ErrorCode::kInput, folder.string(), "no such folder of backgrounds", "name a folder that holds photographs, or leave --backgrounds out");
+    throw Error(ErrorCode::kInput, folder.string(), "no such folder of backgrounds",
+                "name a folder that holds photographs, or leave --backgrounds out");
   }
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (entry.is_regular_file() && is_image_name(entry.path())) paths_.push_back(entry.path());
   }
   if (error) throw Error(ErrorCode::kInput, folder.string(), "cannot list the folder: " + error.message(), "check its permissions");
-  if (paths_.empty()) throw Error(ErrorCode::kInput, folder.string(), "holds no image files", "put JPEG or PNG photographs there, or leave --backgrounds out");
+  if (paths_.empty())
+    throw Error(ErrorCode::kInput, folder.string(), "holds no image files",
+                "put JPEG or PNG photographs there, or leave --backgrounds out");
   std::sort(paths_.begin(), paths_.end());
 }
 
@@ -209,7 +224,8 @@ std::shared_ptr<const Texture> cut_texture(const Background& background, Random 
   const video::Image& picture = background.picture;
   auto texture = std::make_shared<Texture>();
   texture->size = std::min({96, picture.width, picture.height});
-  const int x0 = static_cast<int>(random.integer(0, picture.width - texture->size)), y0 = static_cast<int>(random.integer(0, picture.height - texture->size));
+  const int x0 = static_cast<int>(random.integer(0, picture.width - texture->size)),
+            y0 = static_cast<int>(random.integer(0, picture.height - texture->size));
   // A dye over the print, so that clothes do not vanish in the picture they come from.
   const Color dye = from_hsv(random.uniform(), random.uniform(0.0, 0.6), random.uniform(0.8, 1.25));
   for (int y = 0; y < texture->size; ++y) {
@@ -231,7 +247,8 @@ Background drawn_background(const Camera& camera, double depth_m, Random random)
     for (int x = 0; x < out.picture.width; ++x) {
       const Color c = place.at(x + 0.5 - out.margin_x, y + 0.5 - out.margin_y) * exposure;
       const float channels[3] = {c.r, c.g, c.b};
-      for (int k = 0; k < 3; ++k) row[x * 3 + k] = static_cast<std::uint8_t>(std::clamp(255.0f * std::sqrt(std::max(0.0f, channels[k])), 0.0f, 255.0f));
+      for (int k = 0; k < 3; ++k)
+        row[x * 3 + k] = static_cast<std::uint8_t>(std::clamp(255.0f * std::sqrt(std::max(0.0f, channels[k])), 0.0f, 255.0f));
     }
   }
   cv::Mat picture(out.picture.height, out.picture.width, CV_8UC3, out.picture.pixels.data());

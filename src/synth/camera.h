@@ -36,7 +36,7 @@ struct Camera {
 inline constexpr double kViewMargin = 0.16;  // of the picture's size, on each side
 class CameraMotion {
  public:
-  CameraMotion() = default;                          // stands still
+  CameraMotion() = default;  // stands still
   CameraMotion(int width, int height, Random random);
   View view(double time_s) const;
 

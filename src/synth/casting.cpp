@@ -11,8 +11,8 @@ Activity draw_activity(Random& random) {
   constexpr struct {
     Activity activity;
     double share;
-  } kShares[] = {{Activity::kWalk, .22}, {Activity::kRun, .10}, {Activity::kCross, .18}, {Activity::kTurn, .07}, {Activity::kWave, .09},
-                 {Activity::kStand, .11}, {Activity::kSit, .10}, {Activity::kGesture, .13}};
+  } kShares[] = {{Activity::kWalk, .22}, {Activity::kRun, .10},   {Activity::kCross, .18}, {Activity::kTurn, .07},
+                 {Activity::kWave, .09}, {Activity::kStand, .11}, {Activity::kSit, .10},   {Activity::kGesture, .13}};
   double at = random.uniform();
   for (const auto& entry : kShares) {
     if ((at -= entry.share) < 0) return entry.activity;
@@ -20,7 +20,9 @@ Activity draw_activity(Random& random) {
   return Activity::kWalk;
 }
 
-bool on_foot(Activity activity) { return activity == Activity::kWalk || activity == Activity::kRun || activity == Activity::kCross; }
+bool on_foot(Activity activity) {
+  return activity == Activity::kWalk || activity == Activity::kRun || activity == Activity::kCross;
+}
 
 // An ellipse that passes the given spot at the start, within the depths that the camera can show.
 GroundPath draw_path(Activity activity, double x, double depth, Random& random) {
@@ -55,7 +57,8 @@ Actor draw_actor(const Shot& shot, Random random) {
   Actor actor{std::move(look), std::move(motion), std::nullopt};
   if (activity == Activity::kSit) {
     const auto state = actor.motion.state(0);
-    actor.seat = draw_seat(solve_skeleton(actor.look.shape, state.pose, state.x, state.z, state.yaw), state.yaw, actor.look.shape, Random(random.next()));
+    actor.seat = draw_seat(solve_skeleton(actor.look.shape, state.pose, state.x, state.z, state.yaw), state.yaw, actor.look.shape,
+                           Random(random.next()));
   }
   return actor;
 }

@@ -14,7 +14,8 @@ void box_blur(std::vector<float>& mask, int width, int height, int radius) {
     for (int i = -radius; i <= radius; ++i) sum += line[static_cast<std::size_t>(std::clamp(i, 0, count - 1))];
     for (int i = 0; i < count; ++i) {
       mask[start + static_cast<std::size_t>(i) * step] = sum * scale;
-      sum += line[static_cast<std::size_t>(std::min(i + radius + 1, count - 1))] - line[static_cast<std::size_t>(std::max(i - radius, 0))];
+      sum += line[static_cast<std::size_t>(std::min(i + radius + 1, count - 1))] -
+             line[static_cast<std::size_t>(std::max(i - radius, 0))];
     }
   };
   for (int y = 0; y < height; ++y) pass(static_cast<std::size_t>(y) * static_cast<std::size_t>(width), 1, width);
@@ -31,8 +32,10 @@ void fill_triangle(std::vector<float>& mask, int width, int height, MaskPoint a,
   float area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
   if (area < 0) std::swap(b, c), area = -area;
   if (!(area > 1e-6f)) return;
-  const int x0 = std::max(0, static_cast<int>(std::ceil(std::max(-1e6f, std::min({a.x, b.x, c.x}))))), x1 = static_cast<int>(std::floor(std::min(std::max({a.x, b.x, c.x}), static_cast<float>(width - 1))));
-  const int y0 = std::max(0, static_cast<int>(std::ceil(std::max(-1e6f, std::min({a.y, b.y, c.y}))))), y1 = static_cast<int>(std::floor(std::min(std::max({a.y, b.y, c.y}), static_cast<float>(height - 1))));
+  const int x0 = std::max(0, static_cast<int>(std::ceil(std::max(-1e6f, std::min({a.x, b.x, c.x}))))),
+            x1 = static_cast<int>(std::floor(std::min(std::max({a.x, b.x, c.x}), static_cast<float>(width - 1))));
+  const int y0 = std::max(0, static_cast<int>(std::ceil(std::max(-1e6f, std::min({a.y, b.y, c.y}))))),
+            y1 = static_cast<int>(std::floor(std::min(std::max({a.y, b.y, c.y}), static_cast<float>(height - 1))));
   for (int y = y0; y <= y1; ++y) {
     for (int x = x0; x <= x1; ++x) {
       const auto fx = static_cast<float>(x), fy = static_cast<float>(y);
@@ -45,9 +48,11 @@ void fill_triangle(std::vector<float>& mask, int width, int height, MaskPoint a,
 }
 
 // A dark, soft ellipse where a body stands.
-void add_contact(std::vector<float>& mask, int width, int height, const Camera& camera, const View& view, const ShadowCaster& caster) {
+void add_contact(std::vector<float>& mask, int width, int height, const Camera& camera, const View& view,
+                 const ShadowCaster& caster) {
   const auto centre = camera.project(caster.foot, view);
-  const auto side = camera.project(caster.foot + Vec3{caster.foot_radius, 0, 0}, view), front = camera.project(caster.foot + Vec3{0, 0, caster.foot_radius}, view);
+  const auto side = camera.project(caster.foot + Vec3{caster.foot_radius, 0, 0}, view),
+             front = camera.project(caster.foot + Vec3{0, 0, caster.foot_radius}, view);
   if (!centre || !side || !front) return;
   const double rx = std::abs(side->x - centre->x) / 2 + 1, ry = std::abs(front->y - centre->y) / 2 + 1;
   const double cx = centre->x / 2, cy = centre->y / 2;
@@ -73,7 +78,8 @@ void lay_background(std::vector<float>& pixels, const Background& background, co
   float* out = pixels.data();
   const auto limit_x = static_cast<float>(picture.width) - 1.001f, limit_y = static_cast<float>(picture.height) - 1.001f;
   for (int y = 0; y < camera.height; ++y) {
-    const auto start_x = static_cast<float>(x0 + (x2 - x0) * y + background.margin_x - 0.5), start_y = static_cast<float>(y0 + (y2 - y0) * y + background.margin_y - 0.5);
+    const auto start_x = static_cast<float>(x0 + (x2 - x0) * y + background.margin_x - 0.5),
+               start_y = static_cast<float>(y0 + (y2 - y0) * y + background.margin_y - 0.5);
     for (int x = 0; x < camera.width; ++x, out += 3) {
       const float fx = std::clamp(start_x + static_cast<float>(x1 - x0) * static_cast<float>(x), 0.0f, limit_x);
       const float fy = std::clamp(start_y + static_cast<float>(y1 - y0) * static_cast<float>(x), 0.0f, limit_y);
@@ -88,7 +94,8 @@ void lay_background(std::vector<float>& pixels, const Background& background, co
   }
 }
 
-std::vector<float> ground_shadow(const std::vector<ShadowCaster>& casters, const Camera& camera, const View& view, const Lighting& light) {
+std::vector<float> ground_shadow(const std::vector<ShadowCaster>& casters, const Camera& camera, const View& view,
+                                 const Lighting& light) {
   const int width = (camera.width + 1) / 2, height = (camera.height + 1) / 2;
   std::vector<float> mask(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), 0.0f);
   std::vector<MaskPoint> points;
@@ -98,7 +105,8 @@ std::vector<float> ground_shadow(const std::vector<ShadowCaster>& casters, const
       const Vec3 p = vertex.position + caster.offset;
       const Vec3 fallen = p - light.towards_lamp * (std::max(0.0, p.y) / light.towards_lamp.y);
       const auto at = camera.project({fallen.x, 0, fallen.z}, view);
-      points.push_back(at ? MaskPoint{static_cast<float>(at->x / 2 - 0.5), static_cast<float>(at->y / 2 - 0.5), true} : MaskPoint{0, 0, false});
+      points.push_back(at ? MaskPoint{static_cast<float>(at->x / 2 - 0.5), static_cast<float>(at->y / 2 - 0.5), true}
+                          : MaskPoint{0, 0, false});
     }
     for (const MeshTriangle& t : caster.mesh->triangles) fill_triangle(mask, width, height, points[t.a], points[t.b], points[t.c]);
   }
@@ -129,7 +137,8 @@ namespace {
 // How much of the light from around reaches a surface point, 0.5 to 1: less where something lies close in front of it
 // within a hand's breadth, most of all above it.
 float open_sky(const DepthBuffer& depth, int x, int y, float focal_samples) {
-  constexpr float kTaps[8][3] = {{0, -1, 1.5f}, {.7f, -.7f, 1.2f}, {-.7f, -.7f, 1.2f}, {1, 0, 1.f}, {-1, 0, 1.f}, {.45f, .45f, .7f}, {-.45f, .45f, .7f}, {0, -.4f, 1.f}};
+  constexpr float kTaps[8][3] = {{0, -1, 1.5f}, {.7f, -.7f, 1.2f}, {-.7f, -.7f, 1.2f}, {1, 0, 1.f},
+                                 {-1, 0, 1.f},  {.45f, .45f, .7f}, {-.45f, .45f, .7f}, {0, -.4f, 1.f}};
   const float here = 1.0f / depth.inverse_depth(x, y);
   const float radius = std::clamp(0.13f * focal_samples / here, 2.0f, 60.0f);
   float hidden = 0;
@@ -146,7 +155,8 @@ float open_sky(const DepthBuffer& depth, int x, int y, float focal_samples) {
 
 }  // namespace
 
-void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth, const std::vector<Material>& materials, const Lighting& light, float focal_px) {
+void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth,
+                    const std::vector<Material>& materials, const Lighting& light, float focal_px) {
   const int scale = depth.scale(), width = depth.width() / scale, height = depth.height() / scale;
   const float share = 1.0f / static_cast<float>(scale * scale);
   for (int y = 0; y < height; ++y) {
@@ -171,10 +181,13 @@ void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const Dept
       const float keep = 1 - share * static_cast<float>(total);
       float sum[3] = {out[0] * keep, out[1] * keep, out[2] * keep};
       for (int k = 0; k < parts; ++k) {
-        const SurfacePoint point = interpolate(list, list.triangles[first[k]], depth.sample_x(first_x[k]), depth.sample_y(first_y[k]));
-        const Color color = shade(materials[part[k]], light, point) * open_sky(depth, first_x[k], first_y[k], focal_px * static_cast<float>(scale));
+        const SurfacePoint point =
+            interpolate(list, list.triangles[first[k]], depth.sample_x(first_x[k]), depth.sample_y(first_y[k]));
+        const Color color =
+            shade(materials[part[k]], light, point) * open_sky(depth, first_x[k], first_y[k], focal_px * static_cast<float>(scale));
         const float weight = share * static_cast<float>(hits[k]);
-        sum[0] += weight * display_value(color.r), sum[1] += weight * display_value(color.g), sum[2] += weight * display_value(color.b);
+        sum[0] += weight * display_value(color.r), sum[1] += weight * display_value(color.g),
+            sum[2] += weight * display_value(color.b);
       }
       out[0] = sum[0], out[1] = sum[1], out[2] = sum[2];
     }

@@ -18,11 +18,12 @@ struct ShadowCaster {
 };
 // How much darker the ground is, 0 to 1: soft shadows of all casters along the lamp's light, and the dark patch under
 // feet. At half the picture's resolution, rounded up.
-std::vector<float> ground_shadow(const std::vector<ShadowCaster>& casters, const Camera& camera, const View& view, const Lighting& light);
+std::vector<float> ground_shadow(const std::vector<ShadowCaster>& casters, const Camera& camera, const View& view,
+                                 const Lighting& light);
 void apply_shadow(std::vector<float>& pixels, const std::vector<float>& half_size_mask, int width, int height);
 
 // Draws the shaded scene over `pixels`, covering each pixel as far as its samples are hit.
-void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth, const std::vector<Material>& materials, const Lighting& light,
-                    float focal_px);
+void blend_surfaces(std::vector<float>& pixels, const DrawList& list, const DepthBuffer& depth,
+                    const std::vector<Material>& materials, const Lighting& light, float focal_px);
 
 }  // namespace vepe::synth

@@ -69,7 +69,8 @@ void claim_folder(const DatasetOptions& options) {
   std::error_code error;
   if (fs::exists(path, error) && read_file(path) != settings) {
     if (!options.overwrite) {
-      throw Error(ErrorCode::kUsage, options.folder.string(), "holds clips of other settings (synth.json)", "name another folder, or pass --overwrite to replace them");
+      throw Error(ErrorCode::kUsage, options.folder.string(), "holds clips of other settings (synth.json)",
+                  "name another folder, or pass --overwrite to replace them");
     }
     fs::remove_all(options.folder / "annotations", error);
     fs::remove_all(options.folder / "annotations_coco", error);
@@ -144,7 +145,8 @@ class ClipMaker {
   const fs::path& coco_path() const { return coco_path_; }
 
  private:
-  std::unique_ptr<formats::PredictionWriter> open_annotations(formats::Format format, const fs::path& path, const formats::JointSet& joints) const {
+  std::unique_ptr<formats::PredictionWriter> open_annotations(formats::Format format, const fs::path& path,
+                                                              const formats::JointSet& joints) const {
     formats::WriterOptions writer;
     writer.sequence_name = name_;
     writer.joint_names = joints.names;
@@ -185,8 +187,10 @@ void join_coco(const DatasetOptions& options) {
 
 void check_options(const DatasetOptions& options) {
   check_scene_config(options.scene);
-  if (options.clips < 1 || options.clips > 999999) throw Error(ErrorCode::kUsage, "--clips", "is " + std::to_string(options.clips), "use 1 to 999999");
-  if (options.scene.frames >= kFramesPerClipId) throw Error(ErrorCode::kUsage, "--frames", "is too many for one clip", "use fewer than 1000000");
+  if (options.clips < 1 || options.clips > 999999)
+    throw Error(ErrorCode::kUsage, "--clips", "is " + std::to_string(options.clips), "use 1 to 999999");
+  if (options.scene.frames >= kFramesPerClipId)
+    throw Error(ErrorCode::kUsage, "--frames", "is too many for one clip", "use fewer than 1000000");
   if (options.threads < 1) throw Error(ErrorCode::kUsage, "--threads", "is " + std::to_string(options.threads), "use 1 or more");
   if (options.folder.empty()) throw Error(ErrorCode::kUsage, "-o", "no folder given", "name the folder to write");
 }

@@ -23,17 +23,17 @@ struct DatasetOptions {
   int clips = 10;
   std::uint64_t seed = 1;
   bool videos = true, images = false;
-  int threads = 1;                // clips made at once; the files do not depend on it
-  bool overwrite = false;         // replace clips of other settings
-  std::string backgrounds_name;   // written to synth.json
+  int threads = 1;               // clips made at once; the files do not depend on it
+  bool overwrite = false;        // replace clips of other settings
+  std::string backgrounds_name;  // written to synth.json
 };
 
 struct ClipReport {
   std::string name;
   int frames = 0;
-  std::int64_t persons = 0;            // annotations over all frames
-  std::uint64_t annotation_hash = 0;   // FNV-1a of both annotation files
-  bool kept = false;                   // was there already
+  std::int64_t persons = 0;           // annotations over all frames
+  std::uint64_t annotation_hash = 0;  // FNV-1a of both annotation files
+  bool kept = false;                  // was there already
 };
 
 // Makes the clips, `on_frame` after every frame (from any thread, one at a time; it may be empty). Clips that are there

@@ -58,7 +58,8 @@ TEST_F(DatasetWriterTest, AnnotationsOfSeedOneAreGolden) {
   many.threads = 3;
   const auto a = write_dataset(one, {}), b = write_dataset(many, {});
   std::string text;
-  for (const auto& report : a) text += report.name + " " + std::to_string(report.persons) + " " + std::to_string(report.annotation_hash) + "\n";
+  for (const auto& report : a)
+    text += report.name + " " + std::to_string(report.persons) + " " + std::to_string(report.annotation_hash) + "\n";
   EXPECT_EQ(hashes(a), hashes(b));
   EXPECT_EQ(text, read_file(fs::path(VEPE_SOURCE_DIR) / "tests/data/synth/seed1.txt"));
 }
@@ -71,7 +72,8 @@ TEST_F(DatasetWriterTest, FormatsReadWhatIsWritten) {
   std::int64_t persons = 0;
   for (int clip = 0; clip < o.clips; ++clip) {
     const auto& report = reports[static_cast<std::size_t>(clip)];
-    const auto sequence = formats::read_posetrack(o.folder / "annotations" / (report.name + ".json"), formats::PoseTrackLayout::kPoseTrack18);
+    const auto sequence =
+        formats::read_posetrack(o.folder / "annotations" / (report.name + ".json"), formats::PoseTrackLayout::kPoseTrack18);
     const auto coco = formats::read_coco(o.folder / "annotations_coco" / (report.name + ".json"));
     EXPECT_EQ(sequence.joint_names, formats::posetrack18().names);
     ASSERT_EQ(sequence.frames.size(), 6u);

@@ -78,7 +78,8 @@ video::Image finish_picture(std::vector<float>& pixels, int width, int height, c
     for (int x = 0; x < width; ++x, from += 3, to += 3) {
       const float vx = (static_cast<float>(x) / static_cast<float>(width) - 0.5f) * 2;
       const float shade = 1 - finish.vignette * 0.5f * (vx * vx + vy * vy);
-      const std::uint64_t bits = mix_bits(noise_seed + static_cast<std::uint64_t>(y) * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(x));
+      const std::uint64_t bits =
+          mix_bits(noise_seed + static_cast<std::uint64_t>(y) * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(x));
       // Mostly brightness noise, some of it coloured.
       const float grain = nearly_normal(static_cast<std::uint32_t>(bits)) * finish.noise;
       const float tint = nearly_normal(static_cast<std::uint32_t>(bits >> 32)) * finish.noise * 0.5f;

@@ -9,11 +9,11 @@ namespace vepe::synth {
 
 // What a camera does to a picture: softness, tone, noise, JPEG blocks. Drawn once a clip.
 struct Finish {
-  float soft = 0.3f;        // weight of a 3 x 3 blur
-  double defocus_px = 0;    // sigma of a wide blur, 0 for none
+  float soft = 0.3f;      // weight of a 3 x 3 blur
+  double defocus_px = 0;  // sigma of a wide blur, 0 for none
   float gain = 1, contrast = 1, saturation = 1, warmth = 0, vignette = 0;
-  float noise = 3;          // standard deviation in 8-bit steps
-  int jpeg_quality = 0;     // 0 for none
+  float noise = 3;       // standard deviation in 8-bit steps
+  int jpeg_quality = 0;  // 0 for none
 };
 
 // The sigma of a frame that a camera takes while it hunts for focus, for one frame in three; 0 for the others.

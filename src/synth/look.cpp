@@ -16,8 +16,21 @@ BodyShape draw_shape(Random& random, bool child, bool female) {
 
 Hair draw_hair_style(Random& random, bool female) {
   const double kind = random.uniform();
-  if (female) return kind < 0.40 ? Hair::kLong : kind < 0.60 ? Hair::kPonytail : kind < 0.70 ? Hair::kBun : kind < 0.82 ? Hair::kFull : kind < 0.88 ? Hair::kAfro : kind < 0.94 ? Hair::kBeanie : Hair::kCap;
-  return kind < 0.50 ? Hair::kShort : kind < 0.64 ? Hair::kFull : kind < 0.73 ? Hair::kBald : kind < 0.85 ? Hair::kCap : kind < 0.91 ? Hair::kBeanie : kind < 0.95 ? Hair::kAfro : Hair::kHood;
+  if (female)
+    return kind < 0.40   ? Hair::kLong
+           : kind < 0.60 ? Hair::kPonytail
+           : kind < 0.70 ? Hair::kBun
+           : kind < 0.82 ? Hair::kFull
+           : kind < 0.88 ? Hair::kAfro
+           : kind < 0.94 ? Hair::kBeanie
+                         : Hair::kCap;
+  return kind < 0.50   ? Hair::kShort
+         : kind < 0.64 ? Hair::kFull
+         : kind < 0.73 ? Hair::kBald
+         : kind < 0.85 ? Hair::kCap
+         : kind < 0.91 ? Hair::kBeanie
+         : kind < 0.95 ? Hair::kAfro
+                       : Hair::kHood;
 }
 
 void draw_materials(Look& look, Random& random, bool female, bool child) {
@@ -25,7 +38,8 @@ void draw_materials(Look& look, Random& random, bool female, bool child) {
   m.resize(kPersonMaterials);
   m[kMatTop] = draw_cloth(random, child ? 0.6 : 0.35);
   m[kMatBottom] = look.legwear == Legwear::kTrousers || random.chance(0.4) ? draw_trousers(random) : draw_cloth(random, 0.25);
-  if (look.legwear == Legwear::kLongSkirt || (look.legwear == Legwear::kSkirt && random.chance(0.5))) m[kMatBottom] = m[kMatTop];  // a dress
+  if (look.legwear == Legwear::kLongSkirt || (look.legwear == Legwear::kSkirt && random.chance(0.5)))
+    m[kMatBottom] = m[kMatTop];  // a dress
   Material& skin = m[kMatSkin];
   skin.surface = Surface::kSkin;
   skin.base = draw_skin(random);
@@ -80,7 +94,10 @@ Look draw_look(Random random) {
   const double sleeve = random.uniform();
   look.sleeve = sleeve < 0.12 ? Sleeve::kNone : sleeve < 0.55 ? Sleeve::kShort : Sleeve::kLong;
   const double legs = random.uniform();
-  look.legwear = legs < 0.66 ? Legwear::kTrousers : legs < 0.82 || !female ? Legwear::kShorts : legs < 0.93 ? Legwear::kSkirt : Legwear::kLongSkirt;
+  look.legwear = legs < 0.66              ? Legwear::kTrousers
+                 : legs < 0.82 || !female ? Legwear::kShorts
+                 : legs < 0.93            ? Legwear::kSkirt
+                                          : Legwear::kLongSkirt;
   if (!female && legs > 0.9) look.legwear = Legwear::kTrousers;
   look.coat = look.sleeve == Sleeve::kLong && random.chance(0.30);
   look.hair = draw_hair_style(random, female);

@@ -29,8 +29,8 @@ enum class Surface { kCloth, kSkin, kFace, kHair, kLeather, kPaint, kFoliage, kS
 // Hair is drawn on the skull above its line; caps take its place.
 struct FaceLook {
   Color hair, eye, lips, beard;
-  float hairline = 0.62f;    // latitude of the hair's front edge, radians
-  float beard_amount = 0;    // 0 to 1
+  float hairline = 0.62f;  // latitude of the hair's front edge, radians
+  float beard_amount = 0;  // 0 to 1
   bool glasses = false, sunglasses = false;
 };
 

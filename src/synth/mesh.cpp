@@ -28,13 +28,16 @@ Ring end_ring(const Ring& end, const Ring& neighbour, double out, double shrink)
 
 void finish_grid(Mesh& mesh, std::size_t first, int columns, int rows, bool closed, std::span<const Vec3> inside,
                  std::uint16_t material) {
-  const auto at = [&](int c, int r) { return first + static_cast<std::size_t>(r) * static_cast<std::size_t>(columns + 1) + static_cast<std::size_t>(c); };
+  const auto at = [&](int c, int r) {
+    return first + static_cast<std::size_t>(r) * static_cast<std::size_t>(columns + 1) + static_cast<std::size_t>(c);
+  };
   const auto position = [&](int c, int r) { return mesh.vertices[at(c, r)].position; };
   for (int r = 0; r <= rows; ++r) {
     for (int c = 0; c <= columns; ++c) {
       const int left = c > 0 ? c - 1 : (closed ? columns - 1 : c);
       const int right = c < columns ? c + 1 : (closed ? 1 : c);
-      Vec3 normal = cross(position(right, r) - position(left, r), position(c, std::min(r + 1, rows)) - position(c, std::max(r - 1, 0)));
+      Vec3 normal =
+          cross(position(right, r) - position(left, r), position(c, std::min(r + 1, rows)) - position(c, std::max(r - 1, 0)));
       const Vec3 outward = position(c, r) - inside[static_cast<std::size_t>(r)];
       if (dot(normal, normal) < 1e-18) normal = outward;
       if (dot(normal, outward) < 0) normal = -normal;
@@ -50,7 +53,8 @@ void finish_grid(Mesh& mesh, std::size_t first, int columns, int rows, bool clos
         const double facing = dot(face, mesh.vertices[i].normal + mesh.vertices[j].normal + mesh.vertices[k].normal);
         if (dot(face, face) < 1e-20) return;
         if (facing < 0) std::swap(j, k);
-        mesh.triangles.push_back({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j), static_cast<std::uint32_t>(k), material});
+        mesh.triangles.push_back(
+            {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j), static_cast<std::uint32_t>(k), material});
       };
       add(a, b, e);
       add(a, e, d);
@@ -83,7 +87,8 @@ void add_ellipsoid(Mesh& mesh, Vec3 centre, const Mat3& frame, Vec3 radii, int s
   add_grid(mesh, segments, rows, true, centre, material, [&](int c, int r) {
     const double lon = kTau * c / segments, lat = kTau * (static_cast<double>(r) / rows - 0.5) / 2;
     MeshVertex vertex;
-    vertex.position = centre + frame * Vec3{radii.x * std::cos(lat) * std::sin(lon), radii.y * std::sin(lat), radii.z * std::cos(lat) * std::cos(lon)};
+    vertex.position = centre + frame * Vec3{radii.x * std::cos(lat) * std::sin(lon), radii.y * std::sin(lat),
+                                            radii.z * std::cos(lat) * std::cos(lon)};
     vertex.u = static_cast<float>(static_cast<double>(c) / segments);
     vertex.v = static_cast<float>(lat * radii.y);
     return vertex;

@@ -38,7 +38,6 @@ ArmPose draw_arm(Random& random, double jitter) {
   return arm;
 }
 
-
 }  // namespace
 
 GroundPath GroundPath::spot(double x, double z) {
@@ -104,9 +103,11 @@ Motion::Motion(Activity activity, GroundPath path, double yaw, const BodyShape& 
   for (auto& arm : held_arm_) {
     if (on_foot && random.chance(0.22)) arm = draw_arm(random, 0.1);
   }
-  for (auto& arm : rest_.arm) arm = random.chance(0.45) ? ArmPose{0.05, 0.12, 0.1 * random.normal(), random.uniform(0.1, 0.4)} : draw_arm(random, 0.12);
+  for (auto& arm : rest_.arm)
+    arm = random.chance(0.45) ? ArmPose{0.05, 0.12, 0.1 * random.normal(), random.uniform(0.1, 0.4)} : draw_arm(random, 0.12);
   if (random.chance(0.15)) rest_.arm[1] = rest_.arm[0];
-  for (auto& leg_pose : rest_.leg) leg_pose = {0.06 * random.normal(), random.uniform(0.02, 0.14), 0.1 * random.normal(), random.uniform(0.02, 0.15), 0};
+  for (auto& leg_pose : rest_.leg)
+    leg_pose = {0.06 * random.normal(), random.uniform(0.02, 0.14), 0.1 * random.normal(), random.uniform(0.02, 0.15), 0};
   if (activity == Activity::kSit) {
     const bool crossed = random.chance(0.2);
     for (auto& leg_pose : rest_.leg) {
@@ -125,12 +126,20 @@ Motion::State Motion::state(double time_s) const {
   switch (activity_) {
     case Activity::kWalk:
     case Activity::kRun:
-    case Activity::kCross: out.pose = gait(time_s); break;
+    case Activity::kCross:
+      out.pose = gait(time_s);
+      break;
     case Activity::kTurn:
     case Activity::kWave:
-    case Activity::kStand: out.pose = standing(time_s); break;
-    case Activity::kSit: out.pose = sitting(time_s); break;
-    case Activity::kGesture: out.pose = gesturing(time_s); break;
+    case Activity::kStand:
+      out.pose = standing(time_s);
+      break;
+    case Activity::kSit:
+      out.pose = sitting(time_s);
+      break;
+    case Activity::kGesture:
+      out.pose = gesturing(time_s);
+      break;
   }
   if (wave_arm_ >= 0) add_wave(out.pose, time_s);
   const auto place = path_.at(speed_ * time_s);
@@ -153,7 +162,8 @@ BodyPose Motion::gait(double time_s) const {
     leg.foot_pitch = 0.28 * bump(a, 0.0, 0.35) - (running ? 1.0 : 0.75) * bump(a, 3.9, 0.55);
     leg.abduct = 0.01;
     ArmPose& arm = pose.arm[side];
-    arm = {-arm_swing_ * std::cos(a) + (running ? -0.15 : 0.05), 0.13, running ? -0.35 : -0.1, elbow_ + 0.25 * arm_swing_ * (1 - std::cos(a))};
+    arm = {-arm_swing_ * std::cos(a) + (running ? -0.15 : 0.05), 0.13, running ? -0.35 : -0.1,
+           elbow_ + 0.25 * arm_swing_ * (1 - std::cos(a))};
     if (held_arm_[side]) {
       arm = *held_arm_[side];
       arm.flex += 0.06 * std::cos(a);
@@ -207,12 +217,24 @@ BodyPose Motion::key_pose(std::int64_t index) const {
   const int front = static_cast<int>(random.integer(0, 1));
   LegPose &a = pose.leg[front], &b = pose.leg[1 - front];
   switch (random.integer(0, 5)) {
-    case 0: a = {0.85, 0.08, 0, 0.95, 0}, b = {-0.45, 0.05, 0, 0.35, -0.6}, pose.spine_pitch = 0.25; break;   // lunge
-    case 1: a = {1.35, 0.22, 0, 1.75, 0}, b = {1.30, 0.22, 0, 1.70, 0}, pose.spine_pitch = 0.65; break;       // squat
-    case 2: a = {1.15, 0.15, 0, 0.45, 0.2}, b = {-0.10, 0.05, 0, 0.15, 0}, pose.spine_pitch = -0.1; break;    // kick
-    case 3: a = {0.10, 0.38, 0.2, 0.15, 0}, b = {0.10, 0.38, 0.2, 0.15, 0}; break;                            // wide
-    case 4: a = {0.02, 0.06, 0, 0.1, 0}, b = {0.0, 0.06, 0, 0.06, 0}, pose.spine_pitch = random.uniform(0.3, 1.1); break;  // bow
-    default: a = {0.25, 0.08, 0, 0.4, 0}, b = {0.0, 0.08, 0, 0.1, 0}; break;
+    case 0:
+      a = {0.85, 0.08, 0, 0.95, 0}, b = {-0.45, 0.05, 0, 0.35, -0.6}, pose.spine_pitch = 0.25;
+      break;  // lunge
+    case 1:
+      a = {1.35, 0.22, 0, 1.75, 0}, b = {1.30, 0.22, 0, 1.70, 0}, pose.spine_pitch = 0.65;
+      break;  // squat
+    case 2:
+      a = {1.15, 0.15, 0, 0.45, 0.2}, b = {-0.10, 0.05, 0, 0.15, 0}, pose.spine_pitch = -0.1;
+      break;  // kick
+    case 3:
+      a = {0.10, 0.38, 0.2, 0.15, 0}, b = {0.10, 0.38, 0.2, 0.15, 0};
+      break;  // wide
+    case 4:
+      a = {0.02, 0.06, 0, 0.1, 0}, b = {0.0, 0.06, 0, 0.06, 0}, pose.spine_pitch = random.uniform(0.3, 1.1);
+      break;  // bow
+    default:
+      a = {0.25, 0.08, 0, 0.4, 0}, b = {0.0, 0.08, 0, 0.1, 0};
+      break;
   }
   pose.spine_roll = 0.18 * random.normal();
   pose.spine_twist = 0.30 * random.normal();

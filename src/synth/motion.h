@@ -56,7 +56,7 @@ class Motion {
   std::uint64_t seed_;
   double yaw_, speed_ = 0, stride_hz_ = 1, phase_ = 0, leg_swing_ = 0, arm_swing_ = 0, elbow_ = 0.2, lean_ = 0;
   double turn_rate_ = 0, wave_hz_ = 1.5, key_seconds_ = 0.8, head_bias_ = 0;
-  int wave_arm_ = -1;  // 0 left, 1 right, 2 both
+  int wave_arm_ = -1;                               // 0 left, 1 right, 2 both
   std::array<std::optional<ArmPose>, 2> held_arm_;  // an arm that does not swing (a telephone, a pocket)
   BodyPose rest_;
 };

@@ -32,15 +32,18 @@ void add_pole(Mesh& mesh, double x, double z, double low, double high, double ra
 // A clump of leaves: ellipsoids with a rough outline.
 void add_foliage(Mesh& mesh, Vec3 centre, Vec3 radii, int clumps, std::uint16_t material, Random& random) {
   for (int i = 0; i < clumps; ++i) {
-    const Vec3 at = centre + Vec3{radii.x * random.uniform(-0.7, 0.7), radii.y * random.uniform(-0.6, 0.7), radii.z * random.uniform(-0.7, 0.7)};
+    const Vec3 at = centre + Vec3{radii.x * random.uniform(-0.7, 0.7), radii.y * random.uniform(-0.6, 0.7),
+                                  radii.z * random.uniform(-0.7, 0.7)};
     const double size = random.uniform(0.35, 0.6);
     const auto seed = static_cast<std::uint32_t>(random.next());
     constexpr int kColumns = 20, kRows = 12;
     add_grid(mesh, kColumns, kRows, true, at, material, [&](int c, int r) {
-      const double lon = 2 * std::numbers::pi * (c % kColumns) / kColumns, lat = std::numbers::pi * (static_cast<double>(r) / kRows - 0.5);
+      const double lon = 2 * std::numbers::pi * (c % kColumns) / kColumns,
+                   lat = std::numbers::pi * (static_cast<double>(r) / kRows - 0.5);
       const double bulge = size * (0.75 + 0.5 * hash_unit(c % kColumns, r, seed));
       MeshVertex vertex;
-      vertex.position = at + Vec3{radii.x * bulge * std::cos(lat) * std::sin(lon), radii.y * bulge * std::sin(lat), radii.z * bulge * std::cos(lat) * std::cos(lon)};
+      vertex.position = at + Vec3{radii.x * bulge * std::cos(lat) * std::sin(lon), radii.y * bulge * std::sin(lat),
+                                  radii.z * bulge * std::cos(lat) * std::cos(lon)};
       vertex.u = static_cast<float>(static_cast<double>(c) / kColumns);
       vertex.v = static_cast<float>(lat);
       return vertex;
@@ -53,11 +56,14 @@ struct SidePoint {
 };
 
 // A convex outline in the x-y plane, extruded to both sides of z.
-void add_prism(Mesh& mesh, Vec3 origin, std::span<const SidePoint> outline, double half_depth, double inset, std::uint16_t side, std::uint16_t shell) {
+void add_prism(Mesh& mesh, Vec3 origin, std::span<const SidePoint> outline, double half_depth, double inset, std::uint16_t side,
+               std::uint16_t shell) {
   const int count = static_cast<int>(outline.size());
   Vec3 middle;
   for (const auto& p : outline) middle = middle + Vec3{p.x, p.y, 0} * (1.0 / count);
-  const auto corner = [&](int i, double z) { return origin + Vec3{outline[static_cast<std::size_t>(i % count)].x, outline[static_cast<std::size_t>(i % count)].y, z}; };
+  const auto corner = [&](int i, double z) {
+    return origin + Vec3{outline[static_cast<std::size_t>(i % count)].x, outline[static_cast<std::size_t>(i % count)].y, z};
+  };
   for (int i = 0; i < count; ++i) {
     add_grid(mesh, 1, 1, false, origin + middle, shell, [&](int c, int r) {
       MeshVertex vertex;
@@ -82,7 +88,8 @@ void add_prism(Mesh& mesh, Vec3 origin, std::span<const SidePoint> outline, doub
 Prop draw_car(double x, double z, Random& random) {
   Prop prop;
   const int paints[] = {0xb8bcc0, 0x1a1b1e, 0xe9eaea, 0x7c1f24, 0x24406b, 0x50565c, 0x2e4a3a};
-  prop.materials = {plain(Surface::kPaint, from_srgb(paints[random.integer(0, 6)]), random), plain(Surface::kPaint, from_srgb(0x1c2126), random), plain(Surface::kPaint, from_srgb(0x141414), random),
+  prop.materials = {plain(Surface::kPaint, from_srgb(paints[random.integer(0, 6)]), random),
+                    plain(Surface::kPaint, from_srgb(0x1c2126), random), plain(Surface::kPaint, from_srgb(0x141414), random),
                     plain(Surface::kPaint, from_srgb(0x9a9da0), random)};
   prop.materials[0].gloss = 0.45f;
   prop.materials[1].gloss = 0.6f;
@@ -93,7 +100,9 @@ Prop draw_car(double x, double z, Random& random) {
     return out;
   };
   const Vec3 at{x, 0, z + 0.9 * k};
-  add_prism(prop.mesh, at, outline({{-2.1, .30}, {-2.15, .62}, {-1.95, .82}, {-0.9, .92}, {1.6, .93}, {2.05, .86}, {2.12, .55}, {2.0, .28}}), 0.86 * k, 0.06, 0, 0);
+  add_prism(prop.mesh, at,
+            outline({{-2.1, .30}, {-2.15, .62}, {-1.95, .82}, {-0.9, .92}, {1.6, .93}, {2.05, .86}, {2.12, .55}, {2.0, .28}}),
+            0.86 * k, 0.06, 0, 0);
   add_prism(prop.mesh, at, outline({{-1.0, .90}, {-0.25, 1.38}, {1.05, 1.42}, {1.75, .91}}), 0.76 * k, 0.12, 1, 0);
   const double centres[] = {-1.32, 1.28};
   for (const double wheel : centres) {
@@ -112,7 +121,8 @@ Prop draw_car(double x, double z, Random& random) {
 Prop draw_sign(double x, double z, Random& random) {
   Prop prop;
   const int colours[] = {0xc8232c, 0x1f4fa0, 0xf2f2ee, 0xe0b52a, 0x1d6b43};
-  prop.materials = {plain(Surface::kPaint, from_srgb(0x8e9296), random), plain(Surface::kSign, from_srgb(colours[random.integer(0, 4)]), random)};
+  prop.materials = {plain(Surface::kPaint, from_srgb(0x8e9296), random),
+                    plain(Surface::kSign, from_srgb(colours[random.integer(0, 4)]), random)};
   const double half_x = random.uniform(0.25, 0.55), half_y = random.uniform(0.25, 0.5), y = random.uniform(1.1, 2.1);
   prop.materials[1].second = random.chance(0.5) ? from_srgb(0xf4f4f0) : from_srgb(0x202020);
   prop.materials[1].around = static_cast<float>(1 / half_x);
@@ -135,7 +145,8 @@ Prop draw_tree(double x, double z, Random& random) {
 
 Prop draw_bush(double x, double z, Random& random) {
   Prop prop;
-  prop.materials = {plain(Surface::kFoliage, mix(from_srgb(0x2c4a1e), from_srgb(0x4a5a2a), static_cast<float>(random.uniform())), random)};
+  prop.materials = {
+      plain(Surface::kFoliage, mix(from_srgb(0x2c4a1e), from_srgb(0x4a5a2a), static_cast<float>(random.uniform())), random)};
   prop.materials[0].second = mix(from_srgb(0x6e8f3e), from_srgb(0x9a9a55), static_cast<float>(random.uniform()));
   prop.materials[0].around = 26, prop.materials[0].along = 10;
   const double height = random.uniform(0.4, 0.8), width = random.uniform(0.6, 1.6);
@@ -153,7 +164,8 @@ Prop draw_table(double x, double z, Random& random) {
     add_box(prop.mesh, {x, y / 2, z + half_z * 0.8}, kUpright, {half_x * 0.97, y / 2, 0.02}, 0);  // a counter's front
   } else {
     for (const double sx : {-1.0, 1.0}) {
-      for (const double sz : {-1.0, 1.0}) add_box(prop.mesh, {x + sx * half_x * 0.92, y / 2, z + sz * half_z * 0.9}, kUpright, {0.025, y / 2, 0.025}, 0);
+      for (const double sz : {-1.0, 1.0})
+        add_box(prop.mesh, {x + sx * half_x * 0.92, y / 2, z + sz * half_z * 0.9}, kUpright, {0.025, y / 2, 0.025}, 0);
     }
   }
   return prop;
@@ -183,15 +195,22 @@ Prop draw_pole(double x, double z, Random& random) {
 
 Prop draw_occluder(double x, double z, Random random) {
   switch (random.integer(0, 9)) {
-    case 0: return draw_tree(x, z, random);
-    case 1: return draw_sign(x, z, random);
+    case 0:
+      return draw_tree(x, z, random);
+    case 1:
+      return draw_sign(x, z, random);
     case 2:
-    case 3: return draw_bush(x, z, random);
-    case 4: return draw_car(x, z, random);
+    case 3:
+      return draw_bush(x, z, random);
+    case 4:
+      return draw_car(x, z, random);
     case 5:
-    case 6: return draw_table(x, z, random);
-    case 7: return draw_railing(x, z, random);
-    default: return draw_pole(x, z, random);
+    case 6:
+      return draw_table(x, z, random);
+    case 7:
+      return draw_railing(x, z, random);
+    default:
+      return draw_pole(x, z, random);
   }
 }
 

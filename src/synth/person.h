@@ -15,7 +15,19 @@ enum class Hair { kBald, kShort, kFull, kLong, kPonytail, kBun, kAfro, kCap, kBe
 enum class Bag { kNone, kBackpack, kShoulder, kHand };
 
 // The slots of a person's material table.
-enum PersonMaterial : std::uint16_t { kMatTop, kMatBottom, kMatSkin, kMatFace, kMatHair, kMatShoe, kMatCoat, kMatBag, kMatSole, kMatSocks, kPersonMaterials };
+enum PersonMaterial : std::uint16_t {
+  kMatTop,
+  kMatBottom,
+  kMatSkin,
+  kMatFace,
+  kMatHair,
+  kMatShoe,
+  kMatCoat,
+  kMatBag,
+  kMatSole,
+  kMatSocks,
+  kPersonMaterials
+};
 
 // What one person looks like; constant over a clip.
 struct Look {
@@ -24,11 +36,11 @@ struct Look {
   Legwear legwear = Legwear::kTrousers;
   Hair hair = Hair::kShort;
   Bag bag = Bag::kNone;
-  bool coat = false;        // an open-bottomed coat down to the thighs
+  bool coat = false;  // an open-bottomed coat down to the thighs
   bool bust = false;
-  double shirt_hem = 0.06;  // metres below the hip line
-  double looseness = 1.0;   // of clothes
-  double flare = 1.0;       // of trouser legs
+  double shirt_hem = 0.06;          // metres below the hip line
+  double looseness = 1.0;           // of clothes
+  double flare = 1.0;               // of trouser legs
   std::vector<Material> materials;  // [kPersonMaterials]
 };
 

@@ -10,8 +10,10 @@ namespace {
 struct Station {
   double t, radius;
 };
-constexpr Station kArm[] = {{0.0, .053}, {0.12, .057}, {0.35, .052}, {0.7, .044}, {0.9, .041}, {1.0, .041}, {1.12, .042}, {1.3, .041}, {1.65, .033}, {2.0, .026}};
-constexpr Station kLeg[] = {{0.0, .096}, {0.15, .094}, {0.4, .081}, {0.75, .064}, {0.92, .059}, {1.0, .058}, {1.1, .056}, {1.28, .060}, {1.45, .056}, {1.75, .039}, {2.0, .036}};
+constexpr Station kArm[] = {{0.0, .053}, {0.12, .057}, {0.35, .052}, {0.7, .044},  {0.9, .041},
+                            {1.0, .041}, {1.12, .042}, {1.3, .041},  {1.65, .033}, {2.0, .026}};
+constexpr Station kLeg[] = {{0.0, .096}, {0.15, .094}, {0.4, .081},  {0.75, .064}, {0.92, .059}, {1.0, .058},
+                            {1.1, .056}, {1.28, .060}, {1.45, .056}, {1.75, .039}, {2.0, .036}};
 
 // An elliptical cross-section of the trunk, in the frame of its part.
 struct TrunkStation {
@@ -87,7 +89,8 @@ class PersonBuilder {
   void trunk() {
     const double hips = look_.shape.hip_scale, shoulders = look_.shape.shoulder_scale;
     const double spine = look_.shape.lower_spine() / k_;
-    constexpr TrunkStation kPelvis[] = {{-.095, .105, .085, -.005}, {-.05, .160, .115, -.01}, {.01, .172, .122, -.012}, {.07, .160, .115, -.004}};
+    constexpr TrunkStation kPelvis[] = {
+        {-.095, .105, .085, -.005}, {-.05, .160, .115, -.01}, {.01, .172, .122, -.012}, {.07, .160, .115, -.004}};
     std::vector<Ring> lower, upper;
     for (const auto& station : kPelvis) lower.push_back(trunk_ring(s_.pelvis, s_.pelvis_frame, station, 0.004, hips, station.y));
     const Vec3 waist = s_.pelvis + s_.spine_frame * Vec3{0, 0.15 * k_, 0};
@@ -101,9 +104,15 @@ class PersonBuilder {
     if (hem.y < 0) upper.push_back(trunk_ring(s_.pelvis, s_.pelvis_frame, {.03, .166, .120, -.01}, loose, hips, .03));
     upper.push_back(trunk_ring(s_.pelvis, s_.pelvis_frame, {.085, .155, .112, -.003}, loose, hips, .085));
     upper.push_back(trunk_ring(waist, s_.spine_frame, {0.02, .138, .102, .004}, loose, (hips + shoulders) / 2, .17));
-    const TrunkStation kChest[] = {{-.05, .146, .106 + chest / 2, .006 + chest / 2}, {.03, .160, .116 + chest, .004 + chest}, {.09, .168, .112, -.002},
-                                   {.135, .165, .098, -.010}, {.170, .140, .082, -.012}, {.192, .098, .068, -.012}, {.208, .064, .060, -.010}};
-    for (const auto& station : kChest) upper.push_back(trunk_ring(s_.chest, s_.chest_frame, station, loose, shoulders, spine + station.y));
+    const TrunkStation kChest[] = {{-.05, .146, .106 + chest / 2, .006 + chest / 2},
+                                   {.03, .160, .116 + chest, .004 + chest},
+                                   {.09, .168, .112, -.002},
+                                   {.135, .165, .098, -.010},
+                                   {.170, .140, .082, -.012},
+                                   {.192, .098, .068, -.012},
+                                   {.208, .064, .060, -.010}};
+    for (const auto& station : kChest)
+      upper.push_back(trunk_ring(s_.chest, s_.chest_frame, station, loose, shoulders, spine + station.y));
     const std::uint16_t top = look_.coat ? kMatCoat : kMatTop;
     add_tube(mesh_, upper, segments_ + 4, top);
     if (look_.coat) coat_front(upper);
@@ -138,8 +147,10 @@ class PersonBuilder {
       limb(joints, frames, kArm, 0.0, 1.97, loose, 1.0, cloth);
     } else {
       limb(joints, frames, kArm, 0.0, 2.0, 0, 1, kMatSkin);
-      if (look_.sleeve == Sleeve::kShort) limb(joints, frames, kArm, 0.0, 0.55, loose, 1.0, cloth);
-      else limb(joints, frames, kArm, 0.0, 0.06, 0.008, 1.0, cloth);
+      if (look_.sleeve == Sleeve::kShort)
+        limb(joints, frames, kArm, 0.0, 0.55, loose, 1.0, cloth);
+      else
+        limb(joints, frames, kArm, 0.0, 0.06, 0.008, 1.0, cloth);
     }
   }
 
@@ -151,7 +162,8 @@ class PersonBuilder {
     const auto ring = [&](double t, double w, double d) {
       return Ring{wrist + along * t, frame.x * (depth * d), frame.z * (width * w), t * 0.18};
     };
-    const Ring rings[] = {ring(-0.05, 0.62, 1.35), ring(0.2, 0.95, 1.25), ring(0.5, 1.0, 1.1), ring(0.75, 0.80, 0.9), ring(0.95, 0.5, 0.6)};
+    const Ring rings[] = {ring(-0.05, 0.62, 1.35), ring(0.2, 0.95, 1.25), ring(0.5, 1.0, 1.1), ring(0.75, 0.80, 0.9),
+                          ring(0.95, 0.5, 0.6)};
     add_tube(mesh_, rings, std::max(6, segments_ - 2), kMatSkin);
     const Vec3 root = wrist + along * 0.22 + frame.z * (width * 0.7), tip = wrist + along * 0.58 + frame.z * (width * 1.35);
     const double thumb = 0.011 * k_;
@@ -169,7 +181,8 @@ class PersonBuilder {
       return;
     }
     limb(joints, frames, kLeg, 0.0, 2.0, 0, 1, kMatSkin);
-    if (look_.legwear == Legwear::kShorts) limb(joints, frames, kLeg, 0.0, 0.45 + 0.28 * look_.looseness, loose + 0.008, 1.0, kMatBottom);
+    if (look_.legwear == Legwear::kShorts)
+      limb(joints, frames, kLeg, 0.0, 0.45 + 0.28 * look_.looseness, loose + 0.008, 1.0, kMatBottom);
     limb(joints, frames, kLeg, 1.75, 2.0, 0.004, 1, kMatSocks);
   }
 
@@ -177,11 +190,12 @@ class PersonBuilder {
     const Mat3& frame = s_.foot_frame[side];
     const double size = look_.shape.stature / 1.75, drop = look_.shape.ankle_height();
     const auto ring = [&](double z, double y, double width, double height) {
-      return Ring{s_.ankle[side] + frame * Vec3{0, (y - 0.0735) * size + (0.0735 * size - drop), z * size}, frame.x * (width * size), frame.y * (height * size), z};
+      return Ring{s_.ankle[side] + frame * Vec3{0, (y - 0.0735) * size + (0.0735 * size - drop), z * size},
+                  frame.x * (width * size), frame.y * (height * size), z};
     };
     // Heel, arch, ball, toes; the centre of each section is half its height above the sole.
-    const Ring rings[] = {ring(-0.052, 0.036, 0.026, 0.030), ring(-0.02, 0.050, 0.036, 0.048), ring(0.03, 0.047, 0.038, 0.046), ring(0.09, 0.034, 0.043, 0.033),
-                          ring(0.145, 0.026, 0.041, 0.025), ring(0.175, 0.021, 0.028, 0.018)};
+    const Ring rings[] = {ring(-0.052, 0.036, 0.026, 0.030), ring(-0.02, 0.050, 0.036, 0.048), ring(0.03, 0.047, 0.038, 0.046),
+                          ring(0.09, 0.034, 0.043, 0.033),   ring(0.145, 0.026, 0.041, 0.025), ring(0.175, 0.021, 0.028, 0.018)};
     add_tube(mesh_, rings, std::max(8, segments_ - 2), kMatShoe);
     const auto flat = [&](double z, double width) { return ring(z, 0.007, width, 0.010); };
     const Ring sole[] = {flat(-0.060, 0.028), flat(-0.02, 0.039), flat(0.09, 0.046), flat(0.15, 0.043), flat(0.184, 0.028)};
@@ -202,7 +216,8 @@ class PersonBuilder {
       const double at = std::min(t, reach);
       const Vec3 left = along(kLeft, at), right = along(kRight, at), between = left - right;
       const double radius = (0.100 - 0.022 * at) * k_ * g_ + 0.02 * k_;
-      const double half_x = 0.5 * std::abs(dot(between, frame.x)) + radius * wide, half_z = 0.5 * std::abs(dot(between, frame.z)) + radius * wide;
+      const double half_x = 0.5 * std::abs(dot(between, frame.x)) + radius * wide,
+                   half_z = 0.5 * std::abs(dot(between, frame.z)) + radius * wide;
       rings.push_back({lerp(left, right, 0.5), frame.x * half_x, frame.z * half_z, at * look_.shape.thigh()});
     }
     add_tube(mesh_, rings, segments_ + 4, material);
@@ -214,8 +229,10 @@ class PersonBuilder {
       add_ellipsoid(mesh_, s_.chest + f * Vec3{0, 0.0, -0.20 * k_}, f, {0.15 * k_, 0.22 * k_, 0.11 * k_}, segments_, kMatBag);
       for (int side = 0; side < 2; ++side) {
         const double x = side_sign(side) * 0.105 * k_;
-        const Vec3 points[] = {s_.chest + f * Vec3{x, -.06 * k_, .05 * k_}, s_.chest + f * Vec3{x, .06 * k_, .125 * k_}, s_.chest + f * Vec3{x * 0.95, .155 * k_, .07 * k_},
-                               s_.chest + f * Vec3{x * 0.9, .165 * k_, -.06 * k_}, s_.chest + f * Vec3{x * 0.9, .08 * k_, -.16 * k_}};
+        const Vec3 points[] = {s_.chest + f * Vec3{x, -.06 * k_, .05 * k_}, s_.chest + f * Vec3{x, .06 * k_, .125 * k_},
+                               s_.chest + f * Vec3{x * 0.95, .155 * k_, .07 * k_},
+                               s_.chest + f * Vec3{x * 0.9, .165 * k_, -.06 * k_},
+                               s_.chest + f * Vec3{x * 0.9, .08 * k_, -.16 * k_}};
         std::vector<Ring> strap;
         for (int i = 0; i < 5; ++i) {
           const Vec3 direction = normalized(points[std::min(i + 1, 4)] - points[std::max(i - 1, 0)]);
@@ -225,7 +242,8 @@ class PersonBuilder {
       }
     } else if (look_.bag == Bag::kShoulder) {
       const Mat3& f = s_.pelvis_frame;
-      add_ellipsoid(mesh_, s_.pelvis + f * Vec3{0.21 * k_ * g_, -0.02 * k_, 0.02 * k_}, f, {0.055 * k_, 0.11 * k_, 0.15 * k_}, segments_, kMatBag);
+      add_ellipsoid(mesh_, s_.pelvis + f * Vec3{0.21 * k_ * g_, -0.02 * k_, 0.02 * k_}, f, {0.055 * k_, 0.11 * k_, 0.15 * k_},
+                    segments_, kMatBag);
     } else if (look_.bag == Bag::kHand) {
       const Vec3 grip = lerp(s_.wrist[kRight], s_.hand_tip[kRight], 0.7);
       const Mat3& f = s_.pelvis_frame;

@@ -2,7 +2,8 @@
 
 namespace vepe::synth {
 
-void DrawList::add(const Mesh& mesh, Vec3 offset, const Camera& camera, const View& view, std::uint16_t first_material, std::uint16_t person) {
+void DrawList::add(const Mesh& mesh, Vec3 offset, const Camera& camera, const View& view, std::uint16_t first_material,
+                   std::uint16_t person) {
   const auto first = static_cast<std::uint32_t>(vertices.size());
   vertices.reserve(vertices.size() + mesh.vertices.size());
   for (const MeshVertex& vertex : mesh.vertices) {
@@ -48,13 +49,17 @@ void DepthBuffer::draw_triangle(const DrawList& list, std::uint32_t number) {
   struct Point {
     float x, y, w;
   };
-  const auto sample_space = [&](const ScreenVertex& v) { return Point{(v.x - shift_x_) * scale - 0.5f, (v.y - shift_y_) * scale - 0.5f, v.inverse_depth}; };
+  const auto sample_space = [&](const ScreenVertex& v) {
+    return Point{(v.x - shift_x_) * scale - 0.5f, (v.y - shift_y_) * scale - 0.5f, v.inverse_depth};
+  };
   const Point a = sample_space(list.vertices[t.a]), b = sample_space(list.vertices[t.b]), c = sample_space(list.vertices[t.c]);
   const float low_x = std::min({a.x, b.x, c.x}), high_x = std::max({a.x, b.x, c.x});
   const float low_y = std::min({a.y, b.y, c.y}), high_y = std::max({a.y, b.y, c.y});
   if (high_x < 0 || high_y < 0 || low_x > static_cast<float>(width_ - 1) || low_y > static_cast<float>(height_ - 1)) return;
-  const int x0 = std::max(0, static_cast<int>(std::ceil(low_x))), x1 = static_cast<int>(std::floor(std::min(high_x, static_cast<float>(width_ - 1))));
-  const int y0 = std::max(0, static_cast<int>(std::ceil(low_y))), y1 = static_cast<int>(std::floor(std::min(high_y, static_cast<float>(height_ - 1))));
+  const int x0 = std::max(0, static_cast<int>(std::ceil(low_x))),
+            x1 = static_cast<int>(std::floor(std::min(high_x, static_cast<float>(width_ - 1))));
+  const int y0 = std::max(0, static_cast<int>(std::ceil(low_y))),
+            y1 = static_cast<int>(std::floor(std::min(high_y, static_cast<float>(height_ - 1))));
   if (x0 > x1 || y0 > y1) return;
   const float area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
   if (!(area > 1e-6f)) return;

@@ -26,7 +26,8 @@ struct DrawList {
 
   void clear() { vertices.clear(), triangles.clear(); }
   // Projects `mesh` moved by `offset`; materials start at `first_material`. Faces turned away are left out.
-  void add(const Mesh& mesh, Vec3 offset, const Camera& camera, const View& view, std::uint16_t first_material, std::uint16_t person);
+  void add(const Mesh& mesh, Vec3 offset, const Camera& camera, const View& view, std::uint16_t first_material,
+           std::uint16_t person);
 };
 
 // A depth buffer of `scale` x `scale` samples a pixel that knows the nearest triangle at every sample.
@@ -35,7 +36,7 @@ class DepthBuffer {
   // Samples lie at the centres of a grid, moved by (shift_x, shift_y) pixels.
   void draw(const DrawList& list, int width, int height, int scale, float shift_x = 0, float shift_y = 0);
 
-  int width() const { return width_; }    // in samples
+  int width() const { return width_; }  // in samples
   int height() const { return height_; }
   int scale() const { return scale_; }
   // Index of the nearest triangle plus 1; 0 where there is none.
@@ -46,7 +47,9 @@ class DepthBuffer {
   float sample_y(int y) const { return (static_cast<float>(y) + 0.5f) / static_cast<float>(scale_) + shift_y_; }
 
  private:
-  std::size_t index(int x, int y) const { return static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x); }
+  std::size_t index(int x, int y) const {
+    return static_cast<std::size_t>(y) * static_cast<std::size_t>(width_) + static_cast<std::size_t>(x);
+  }
   void draw_triangle(const DrawList& list, std::uint32_t number);
 
   int width_ = 0, height_ = 0, scale_ = 1;

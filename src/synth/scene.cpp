@@ -12,7 +12,17 @@ namespace vepe::synth {
 namespace {
 
 // Streams of random numbers of one clip: each part of a scene draws from its own, so that options leave the rest alone.
-enum Stream : std::uint64_t { kShotStream = 1, kActorStream, kPropStream, kCameraStream, kBackgroundStream, kLightStream, kFinishStream, kClothStream, kFocusStream };
+enum Stream : std::uint64_t {
+  kShotStream = 1,
+  kActorStream,
+  kPropStream,
+  kCameraStream,
+  kBackgroundStream,
+  kLightStream,
+  kFinishStream,
+  kClothStream,
+  kFocusStream
+};
 
 void check_range(const char* option, double value, double low, double high) {
   if (value >= low && value <= high) return;
@@ -47,7 +57,9 @@ void check_scene_config(const SceneConfig& config) {
   check_range("--people", config.min_people, 0, 64);
   check_range("--people", config.max_people, 0, 64);
   if (config.min_people > config.max_people) {
-    throw Error(ErrorCode::kUsage, "--people", std::to_string(config.min_people) + " is more than " + std::to_string(config.max_people), "write the smaller number first, as in 2:8");
+    throw Error(ErrorCode::kUsage, "--people",
+                std::to_string(config.min_people) + " is more than " + std::to_string(config.max_people),
+                "write the smaller number first, as in 2:8");
   }
 }
 
@@ -81,7 +93,7 @@ struct Scene::State {
   Camera camera;
   CameraMotion camera_motion;
   std::vector<Actor> actors;
-  std::vector<Prop> props;  // seats, then occluders
+  std::vector<Prop> props;          // seats, then occluders
   std::vector<Material> materials;  // of actors, then of props
   Background background;
   Lighting light;
@@ -129,7 +141,8 @@ struct Scene::State {
   std::vector<AnnotatedPerson> annotations(const Instant& now, const DepthBuffer& depth) const {
     std::vector<AnnotatedPerson> people;
     for (std::size_t i = 0; i < actors.size(); ++i) {
-      auto person = annotate(static_cast<std::uint16_t>(i), actors[i].look, now.skeletons[i], camera, now.view, now.list, now.spans[i], depth);
+      auto person = annotate(static_cast<std::uint16_t>(i), actors[i].look, now.skeletons[i], camera, now.view, now.list,
+                             now.spans[i], depth);
       if (person) people.push_back(std::move(*person));
     }
     return people;
@@ -142,14 +155,18 @@ struct Scene::State {
       for (int side = 0; side < 2; ++side) {
         const Vec3 sole = lerp(s.heel[side], s.toe[side], 0.5);
         const double near_ground = 1 - smooth_step(0.02, 0.25, sole.y);
-        casters.push_back({side == 0 ? &now.bodies[i] : &no_mesh_, {}, {sole.x, 0, sole.z}, 0.13 * near_ground * actors[i].look.shape.stature / 1.75});
+        casters.push_back({side == 0 ? &now.bodies[i] : &no_mesh_,
+                           {},
+                           {sole.x, 0, sole.z},
+                           0.13 * near_ground * actors[i].look.shape.stature / 1.75});
       }
     }
     for (const Prop& prop : props) casters.push_back({&prop.mesh, prop.velocity * time_s, {}, 0});
     return ground_shadow(casters, camera, now.view, light);
   }
 
-  void paint(std::vector<float>& pixels, const Instant& now, const DepthBuffer& depth, const std::vector<float>& shadow_mask) const {
+  void paint(std::vector<float>& pixels, const Instant& now, const DepthBuffer& depth,
+             const std::vector<float>& shadow_mask) const {
     lay_background(pixels, background, camera, now.view);
     apply_shadow(pixels, shadow_mask, config.width, config.height);
     blend_surfaces(pixels, now.list, depth, materials, light, static_cast<float>(camera.focal_px));
@@ -177,7 +194,8 @@ struct Scene::State {
 };
 
 // Some garments take their print from a piece of the photograph: texture as real cameras see it.
-static void dress_in_photograph(std::vector<Material>& materials, const Background& background, std::size_t people, Random& random) {
+static void dress_in_photograph(std::vector<Material>& materials, const Background& background, std::size_t people,
+                                Random& random) {
   for (std::size_t i = 0; i < people; ++i) {
     for (const std::size_t slot : {kMatTop, kMatBottom, kMatCoat}) {
       if (!random.chance(0.35)) continue;
@@ -218,11 +236,15 @@ Scene Scene::make(const SceneConfig& config, std::uint64_t seed, std::int64_t cl
   if (config.occluders) {
     for (Prop& prop : draw_occluders(state->actors, stream(kPropStream))) state->props.push_back(std::move(prop));
   }
-  for (const Actor& actor : state->actors) state->materials.insert(state->materials.end(), actor.look.materials.begin(), actor.look.materials.end());
-  for (const Prop& prop : state->props) state->materials.insert(state->materials.end(), prop.materials.begin(), prop.materials.end());
+  for (const Actor& actor : state->actors)
+    state->materials.insert(state->materials.end(), actor.look.materials.begin(), actor.look.materials.end());
+  for (const Prop& prop : state->props)
+    state->materials.insert(state->materials.end(), prop.materials.begin(), prop.materials.end());
   Random place = stream(kBackgroundStream), cloth = stream(kClothStream);
   const bool photograph = config.backgrounds && !place.chance(0.08);
-  state->background = photograph ? photo_background(*config.backgrounds, config.width, config.height, place) : drawn_background(state->camera, farthest(state->actors, config.frames / config.fps) + 1.0, place);
+  state->background = photograph
+                          ? photo_background(*config.backgrounds, config.width, config.height, place)
+                          : drawn_background(state->camera, farthest(state->actors, config.frames / config.fps) + 1.0, place);
   dress_in_photograph(state->materials, state->background, state->actors.size(), cloth);
   state->light = draw_lighting(state->background.mean, stream(kLightStream));
   Random finish = stream(kFinishStream);
@@ -240,14 +262,17 @@ SynthFrame Scene::frame(int index, Workspace& workspace) const {
   out.people = s.annotations(buffers.now, buffers.depth);
   const std::vector<float> shadow = s.shadow(buffers.now, s.time(index));
   buffers.pixels.resize(s.pixel_count() * 3);
-  if (s.config.blur) s.expose(buffers, s.time(index), shadow);
-  else s.paint(buffers.pixels, buffers.now, buffers.depth, shadow);
+  if (s.config.blur)
+    s.expose(buffers, s.time(index), shadow);
+  else
+    s.paint(buffers.pixels, buffers.now, buffers.depth, shadow);
   Finish finish = s.finish;
   if (s.config.focus_loss) {
     const Random focus(s.noise_seed, static_cast<std::uint64_t>(index), kFocusStream);
     finish.defocus_px = std::max(finish.defocus_px, draw_focus_loss(s.config.width, s.config.height, focus));
   }
-  out.image = finish_picture(buffers.pixels, s.config.width, s.config.height, finish, Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
+  out.image = finish_picture(buffers.pixels, s.config.width, s.config.height, finish,
+                             Random(s.noise_seed, static_cast<std::uint64_t>(index)).next());
   return out;
 }
 

@@ -13,14 +13,14 @@ class BackgroundLibrary;
 
 // What clips to make. The same config and seed give the same clips, whatever the threads and the order of frames.
 struct SceneConfig {
-  int width = 384, height = 288;  // pixels, 16 to 8192 each
-  int frames = 60;                // length of a clip; people are placed so that they do not collide within it
-  double fps = 25;                // frames a second, 1 to 240
+  int width = 384, height = 288;       // pixels, 16 to 8192 each
+  int frames = 60;                     // length of a clip; people are placed so that they do not collide within it
+  double fps = 25;                     // frames a second, 1 to 240
   int min_people = 2, max_people = 8;  // 0 to 64
-  bool blur = false;              // motion blur, sometimes defocus
-  bool focus_loss = false;        // one frame in three out of focus, its neighbours as they were
-  bool occluders = false;         // things in front of people
-  bool camera_motion = false;     // pan, zoom, roll and hand shake
+  bool blur = false;                   // motion blur, sometimes defocus
+  bool focus_loss = false;             // one frame in three out of focus, its neighbours as they were
+  bool occluders = false;              // things in front of people
+  bool camera_motion = false;          // pan, zoom, roll and hand shake
   std::shared_ptr<const BackgroundLibrary> backgrounds;  // photographs; without them places are drawn
 };
 
@@ -31,12 +31,12 @@ void check_scene_config(const SceneConfig& config);
 // centres at + 0.5. Visibility as in COCO: 2 seen, 1 hidden (by somebody, something or the own body), 0 outside the
 // picture (x = y = 0, not present).
 struct AnnotatedPerson {
-  std::int64_t track_id = 0;                        // the same through the clip
-  std::vector<formats::Keypoint> coco;              // [17] order of formats::coco17()
-  std::vector<formats::Keypoint> posetrack;         // [17] slots of formats::posetrack18(), the ears absent
-  formats::Box box;                                 // of the whole body and its clothes, cut at the picture's border
-  formats::Box head_box;                            // of the skull, not cut
-  double visible_area = 0;                          // pixels of this person that can be seen
+  std::int64_t track_id = 0;                 // the same through the clip
+  std::vector<formats::Keypoint> coco;       // [17] order of formats::coco17()
+  std::vector<formats::Keypoint> posetrack;  // [17] slots of formats::posetrack18(), the ears absent
+  formats::Box box;                          // of the whole body and its clothes, cut at the picture's border
+  formats::Box head_box;                     // of the skull, not cut
+  double visible_area = 0;                   // pixels of this person that can be seen
 };
 
 struct SynthFrame {

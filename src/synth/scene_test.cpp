@@ -66,7 +66,7 @@ TEST(Scene, LosesFocusInOneFrameOfThreeAndLeavesTheOthersAndTheLabels) {
       EXPECT_LT(sharpness(frame.image), 0.8 * sharpness(sharp.image));
     }
   }
-  EXPECT_GT(lost, 8);   // 16 of 48 expected
+  EXPECT_GT(lost, 8);  // 16 of 48 expected
   EXPECT_LT(lost, 26);
 }
 
@@ -79,7 +79,8 @@ TEST(Scene, IsTheSameInAnyOrderAndFromAnyThread) {
   for (int i = 0; i < 4; ++i) forward.push_back(scene.frame(i, workspace));
   std::vector<SynthFrame> backward(4);
   std::vector<std::thread> threads;
-  for (int i = 3; i >= 0; --i) threads.emplace_back([&, i] { backward[static_cast<std::size_t>(i)] = Scene::make(config, 5, 2).frame(i); });
+  for (int i = 3; i >= 0; --i)
+    threads.emplace_back([&, i] { backward[static_cast<std::size_t>(i)] = Scene::make(config, 5, 2).frame(i); });
   for (auto& thread : threads) thread.join();
   for (std::size_t i = 0; i < 4; ++i) {
     SCOPED_TRACE(i);
@@ -169,7 +170,9 @@ TEST(Scene, JointsBehindOthersAreHidden) {
         if (x < 2 || y < 2 || x + 2 >= config.width || y + 2 >= config.height) continue;
         const auto at = [&](int dx, int dy) { return mask[static_cast<std::size_t>((y + dy) * config.width + x + dx)]; };
         const int other = at(0, 0);
-        if (other < 0 || other == person.track_id || at(2, 0) != other || at(-2, 0) != other || at(0, 2) != other || at(0, -2) != other) continue;
+        if (other < 0 || other == person.track_id || at(2, 0) != other || at(-2, 0) != other || at(0, 2) != other ||
+            at(0, -2) != other)
+          continue;
         ++behind_others;
         EXPECT_EQ(joint.visibility, 1);
       }
@@ -258,10 +261,11 @@ struct BadConfig {
 };
 
 TEST(SceneConfig, BadValuesAreNamed) {
-  const BadConfig cases[] = {{"--size", [](SceneConfig& c) { c.width = 0; }},       {"--size", [](SceneConfig& c) { c.height = 100000; }},
-                             {"--frames", [](SceneConfig& c) { c.frames = 0; }},    {"--fps", [](SceneConfig& c) { c.fps = 0; }},
-                             {"--fps", [](SceneConfig& c) { c.fps = NAN; }},        {"--people", [](SceneConfig& c) { c.min_people = 9; }},
-                             {"--people", [](SceneConfig& c) { c.min_people = -1; }}, {"--people", [](SceneConfig& c) { c.max_people = 65; }}};
+  const BadConfig cases[] = {
+      {"--size", [](SceneConfig& c) { c.width = 0; }},         {"--size", [](SceneConfig& c) { c.height = 100000; }},
+      {"--frames", [](SceneConfig& c) { c.frames = 0; }},      {"--fps", [](SceneConfig& c) { c.fps = 0; }},
+      {"--fps", [](SceneConfig& c) { c.fps = NAN; }},          {"--people", [](SceneConfig& c) { c.min_people = 9; }},
+      {"--people", [](SceneConfig& c) { c.min_people = -1; }}, {"--people", [](SceneConfig& c) { c.max_people = 65; }}};
   for (const auto& bad : cases) {
     SceneConfig config = small_config();
     bad.spoil(config);

@@ -5,8 +5,7 @@ namespace {
 
 void solve_trunk(const BodyShape& shape, const BodyPose& pose, const Mat3& base, Skeleton& s) {
   s.pelvis_frame = base * rotation_y(pose.pelvis_twist) * rotation_z(pose.pelvis_roll) * rotation_x(pose.pelvis_pitch);
-  const Mat3 half_bend =
-      rotation_y(pose.spine_twist / 2) * rotation_z(-pose.spine_roll / 2) * rotation_x(pose.spine_pitch / 2);
+  const Mat3 half_bend = rotation_y(pose.spine_twist / 2) * rotation_z(-pose.spine_roll / 2) * rotation_x(pose.spine_pitch / 2);
   s.spine_frame = s.pelvis_frame * half_bend;
   s.chest_frame = s.spine_frame * half_bend;
   s.chest = s.pelvis + s.spine_frame * Vec3{0, shape.lower_spine(), 0};
@@ -32,10 +31,9 @@ void solve_arm(const BodyShape& shape, const ArmPose& arm, int side, Skeleton& s
   const double sign = side_sign(side);
   // The shoulder blade follows an arm that is raised above the horizontal.
   const double raised = smooth_step(1.0, 2.8, std::max(arm.abduct, arm.flex));
-  s.shoulder[side] =
-      s.chest + s.chest_frame * Vec3{sign * shape.shoulder_half() * (1 - 0.12 * raised), (0.088 + 0.025 * raised) * shape.stature, 0};
-  s.upper_arm_frame[side] =
-      s.chest_frame * rotation_z(sign * arm.abduct) * rotation_x(-arm.flex) * rotation_y(sign * arm.twist);
+  s.shoulder[side] = s.chest + s.chest_frame * Vec3{sign * shape.shoulder_half() * (1 - 0.12 * raised),
+                                                    (0.088 + 0.025 * raised) * shape.stature, 0};
+  s.upper_arm_frame[side] = s.chest_frame * rotation_z(sign * arm.abduct) * rotation_x(-arm.flex) * rotation_y(sign * arm.twist);
   s.forearm_frame[side] = s.upper_arm_frame[side] * rotation_x(-arm.elbow);
   s.elbow[side] = s.shoulder[side] - s.upper_arm_frame[side].y * shape.upper_arm();
   s.wrist[side] = s.elbow[side] - s.forearm_frame[side].y * shape.forearm();

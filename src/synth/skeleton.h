@@ -12,10 +12,10 @@ inline double side_sign(int side) { return side == kLeft ? 1.0 : -1.0; }
 // A person's measures in metres. Proportions follow the usual anthropometric fractions of the stature.
 struct BodyShape {
   double stature = 1.75;
-  double girth = 1.0;             // thickness of limbs and trunk relative to the mean
-  double leg_scale = 1.0;         // longer legs, shorter trunk
+  double girth = 1.0;      // thickness of limbs and trunk relative to the mean
+  double leg_scale = 1.0;  // longer legs, shorter trunk
   double shoulder_scale = 1.0, hip_scale = 1.0;
-  double head_scale = 1.0;        // children have larger heads
+  double head_scale = 1.0;  // children have larger heads
 
   double thigh() const { return 0.245 * stature * leg_scale; }
   double shin() const { return 0.246 * stature * leg_scale; }
@@ -27,14 +27,14 @@ struct BodyShape {
   double upper_arm() const { return 0.172 * stature; }
   double forearm() const { return 0.150 * stature; }
   double hand() const { return 0.100 * stature; }
-  double head_half() const { return 0.066 * stature * head_scale; }           // half of chin to crown
+  double head_half() const { return 0.066 * stature * head_scale; }  // half of chin to crown
 };
 
 // Joint angles in radians; all zero is standing straight with hanging arms.
 struct ArmPose {
-  double flex = 0;     // forwards
-  double abduct = 0;   // sideways, away from the body
-  double twist = 0;    // about the upper arm; positive turns the forearm outwards
+  double flex = 0;    // forwards
+  double abduct = 0;  // sideways, away from the body
+  double twist = 0;   // about the upper arm; positive turns the forearm outwards
   double elbow = 0.1;
 };
 struct LegPose {

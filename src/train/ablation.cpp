@@ -29,7 +29,9 @@ const std::vector<AblationRow>& table_rows() {
   return rows;
 }
 
-json to_json(const LinkMetrics& link) { return {{"top1", link.top1}, {"mota", link.mota}, {"hota", link.hota}, {"idf1", link.idf1}}; }
+json to_json(const LinkMetrics& link) {
+  return {{"top1", link.top1}, {"mota", link.mota}, {"hota", link.hota}, {"idf1", link.idf1}};
+}
 
 LinkMetrics link_from(const json& value) { return {value.at("top1"), value.at("mota"), value.at("hota"), value.at("idf1")}; }
 
@@ -50,8 +52,11 @@ SequenceMetrics metrics_from(const json& value) {
 
 // What a stored result was measured on.
 json held_out_key(const SequenceOptions& options) {
-  return {{"annotations", options.annotations.string()}, {"images", options.images.string()}, {"long_side", options.long_side},
-          {"max_people", options.max_people}, {"track_threshold", options.track_threshold}};
+  return {{"annotations", options.annotations.string()},
+          {"images", options.images.string()},
+          {"long_side", options.long_side},
+          {"max_people", options.max_people},
+          {"track_threshold", options.track_threshold}};
 }
 
 Network load_network(const fs::path& run, bool bfloat16) {
@@ -84,7 +89,8 @@ class SeedRuns {
     const json key = held_out_key(config_.heldout);
     if (const auto stored = stored_result(run, key)) return metrics_from(*stored);
     const Network network = load_network(run, bfloat16_);
-    const SequenceMetrics metrics = temporal ? sequences().evaluate(network) : Sequences(network, config_.heldout).evaluate(network);
+    const SequenceMetrics metrics =
+        temporal ? sequences().evaluate(network) : Sequences(network, config_.heldout).evaluate(network);
     store_result(run, key, to_json(metrics));
     spdlog::info("seed {}, {}: mAP {:.2f}", seed_, row.name, metrics.ap);
     return metrics;
@@ -142,7 +148,9 @@ class SeedRuns {
     }
     spdlog::info("seed {}: {}", seed_, run.filename().string());
     const TrainResult result = train(recipe, options);
-    if (!result.finished) throw Error(ErrorCode::kInterrupted, run.string(), fmt::format("stopped at step {}", result.step), "give the same command again to go on");
+    if (!result.finished)
+      throw Error(ErrorCode::kInterrupted, run.string(), fmt::format("stopped at step {}", result.step),
+                  "give the same command again to go on");
   }
 
   static std::optional<json> stored_result(const fs::path& run, const json& key) {
@@ -218,12 +226,16 @@ AblationConfig load_ablation_config(const fs::path& path, const std::vector<std:
   heldout.finish();
   root.finish();
   config.heldout.annotations = annotations, config.heldout.images = images;
-  if (config.spatial.empty() || config.temporal.empty()) root.fail("spatial, temporal", "are missing", "name the recipes of both stages");
-  if (annotations.empty() || images.empty()) heldout.fail("annotations, images", "are missing", "name the sequences to evaluate on");
+  if (config.spatial.empty() || config.temporal.empty())
+    root.fail("spatial, temporal", "are missing", "name the recipes of both stages");
+  if (annotations.empty() || images.empty())
+    heldout.fail("annotations, images", "are missing", "name the sequences to evaluate on");
   if (config.seeds.empty()) root.fail("seeds", "is empty", "give at least one");
   const Recipe spatial = load_recipe(config.spatial, config.baseline), temporal = load_recipe(config.temporal, {});
-  if (spatial.stage != Stage::kSpatial) root.fail("spatial", config.spatial + " has another stage", "name a recipe with stage = \"spatial\"");
-  if (temporal.stage != Stage::kTemporal) root.fail("temporal", config.temporal + " has another stage", "name a recipe with stage = \"temporal\"");
+  if (spatial.stage != Stage::kSpatial)
+    root.fail("spatial", config.spatial + " has another stage", "name a recipe with stage = \"spatial\"");
+  if (temporal.stage != Stage::kTemporal)
+    root.fail("temporal", config.temporal + " has another stage", "name a recipe with stage = \"temporal\"");
   return config;
 }
 
@@ -246,24 +258,28 @@ AblationResult run_ablation(const AblationConfig& config, const fs::path& folder
 std::string ablation_tables(const AblationResult& result) {
   const auto mark = [](bool on) { return on ? "x" : ""; };
   const auto map = [](const SequenceMetrics& m) { return m.ap; };
-  std::string out = fmt::format("mAP (PoseTrack18 protocol, per cent), mean ± standard deviation over seeds {}\n\n", fmt::join(result.seeds, ", "));
+  std::string out = fmt::format("mAP (PoseTrack18 protocol, per cent), mean ± standard deviation over seeds {}\n\n",
+                                fmt::join(result.seeds, ", "));
   out += "| row | STPE | ICM | STDME | STPD | mAP | to the baseline | head | shoulder | elbow | wrist | hip | knee | ankle |\n";
   out += "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   const std::vector<double> baseline = each(result.rows.at(1), map);
   for (const AblationRow& row : result.rows) {
     std::vector<double> difference = each(row, map);
     for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= baseline[i];
-    out += fmt::format("| {} ({}) | {} | {} | {} | {} | {} | {} |", row.name, row.label, mark(row.stpe), mark(row.icm), mark(row.stdme), mark(row.stpd),
-                       text(each(row, map)), row.name == "baseline" ? "" : text(difference, "+"));
-    for (std::size_t j = 0; j < 7; ++j) out += fmt::format(" {:.1f} |", spread(each(row, [j](const SequenceMetrics& m) { return m.joints[j]; })).mean);
+    out += fmt::format("| {} ({}) | {} | {} | {} | {} | {} | {} |", row.name, row.label, mark(row.stpe), mark(row.icm),
+                       mark(row.stdme), mark(row.stpd), text(each(row, map)), row.name == "baseline" ? "" : text(difference, "+"));
+    for (std::size_t j = 0; j < 7; ++j)
+      out += fmt::format(" {:.1f} |", spread(each(row, [j](const SequenceMetrics& m) { return m.joints[j]; })).mean);
     out += "\n";
   }
   out += "\nLinking with the plainest tracker, by pose (OKS) and by instance embedding\n\n";
   out += "| row | by | top-1 matching | MOTA | IDF1 | HOTA |\n|---|---|---|---|---|---|\n";
   for (const AblationRow& row : result.rows) {
     const auto line = [&](const char* by, auto link) {
-      out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", row.name, by, text(each(row, [&](const auto& m) { return 100 * link(m).top1; })),
-                         text(each(row, [&](const auto& m) { return link(m).mota; })), text(each(row, [&](const auto& m) { return link(m).idf1; })),
+      out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", row.name, by,
+                         text(each(row, [&](const auto& m) { return 100 * link(m).top1; })),
+                         text(each(row, [&](const auto& m) { return link(m).mota; })),
+                         text(each(row, [&](const auto& m) { return link(m).idf1; })),
                          text(each(row, [&](const auto& m) { return link(m).hota; })));
     };
     line("pose", [](const SequenceMetrics& m) { return m.oks; });

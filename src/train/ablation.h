@@ -15,25 +15,25 @@ namespace vepe::train {
 //   a .. d    the temporal recipe (S3) from the same spatial phase, with the row's parts of the temporal phase
 // All are evaluated on the held-out sequences.
 struct AblationConfig {
-  std::string spatial, temporal;       // recipes; their `seed`, the temporal one's `init` and the switches of its model are set here
-  std::vector<std::string> baseline;   // settings "schedule.steps=200"
+  std::string spatial, temporal;      // recipes; their `seed`, the temporal one's `init` and the switches of its model are set here
+  std::vector<std::string> baseline;  // settings "schedule.steps=200"
   std::vector<int> seeds = {1, 2, 3};
   std::vector<double> thresholds = {0.1, 0.2, 0.3, 0.4, 0.5};  // Table 3, on row d
-  SequenceOptions heldout;             // [heldout]
+  SequenceOptions heldout;                                     // [heldout]
 };
 
 // Throws Error(kUsage).
 AblationConfig load_ablation_config(const std::filesystem::path& path, const std::vector<std::string>& settings);
 
 struct AblationRow {
-  std::string name, label;             // "a", "STPE"
+  std::string name, label;  // "a", "STPE"
   bool stpe = false, icm = false, stdme = false, stpd = false;
   std::vector<SequenceMetrics> results;  // of each seed
 };
 
 struct AblationResult {
   std::vector<int> seeds;
-  std::vector<AblationRow> rows;       // the spatial phase before, baseline, a, b, c, d
+  std::vector<AblationRow> rows;  // the spatial phase before, baseline, a, b, c, d
   std::vector<double> thresholds;
   std::vector<std::vector<double>> sweep;  // mAP of row d [thresholds][seeds]
 };

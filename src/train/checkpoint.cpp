@@ -23,8 +23,8 @@ void replace_folder(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-void save_checkpoint(const fs::path& run, const model::NamedTensors& model, const Ema& ema, const Optimizer& optimizer, std::int64_t step,
-                     const std::string& recipe) {
+void save_checkpoint(const fs::path& run, const model::NamedTensors& model, const Ema& ema, const Optimizer& optimizer,
+                     std::int64_t step, const std::string& recipe) {
   const fs::path part = run / "checkpoint.part";
   try {
     fs::remove_all(part);
@@ -36,7 +36,8 @@ void save_checkpoint(const fs::path& run, const model::NamedTensors& model, cons
     write_file_atomically(part / "state.json", state.dump(1));
     replace_folder(part, run / "checkpoint");
   } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorCode::kOutput, run.string(), "cannot write the checkpoint: " + error.code().message(), "free some space and resume");
+    throw Error(ErrorCode::kOutput, run.string(), "cannot write the checkpoint: " + error.code().message(),
+                "free some space and resume");
   }
 }
 
@@ -47,10 +48,12 @@ std::optional<std::int64_t> load_checkpoint(const fs::path& run, const model::Na
   if (!fs::exists(folder)) return std::nullopt;
   const auto state = nlohmann::json::parse(read_file(folder / "state.json"), nullptr, false);
   if (!state.is_object() || !state.contains("step") || !state.contains("recipe") || !state.contains("ema_updates")) {
-    throw Error(ErrorCode::kModel, (folder / "state.json").string(), "is not a training state", "start the run anew in another folder");
+    throw Error(ErrorCode::kModel, (folder / "state.json").string(), "is not a training state",
+                "start the run anew in another folder");
   }
   if (state["recipe"].get<std::string>() != recipe) {
-    throw Error(ErrorCode::kUsage, run.string(), "was begun with another recipe", "resume with the same recipe and settings, or start a new run");
+    throw Error(ErrorCode::kUsage, run.string(), "was begun with another recipe",
+                "resume with the same recipe and settings, or start a new run");
   }
   model::load_state(model, model::read_tensors(folder / "model.safetensors"), (folder / "model.safetensors").string());
   ema.load_state(model::read_tensors(folder / "ema.safetensors"), state["ema_updates"].get<std::int64_t>());

@@ -15,7 +15,7 @@ void save_checkpoint(const std::filesystem::path& run, const model::NamedTensors
 
 // Puts the state back and returns the step; nothing when the run has no checkpoint. Throws Error(kModel) when it does
 // not fit, Error(kUsage) when the recipe is another one.
-std::optional<std::int64_t> load_checkpoint(const std::filesystem::path& run, const model::NamedTensors& model, Ema& ema, Optimizer& optimizer,
-                                            const std::string& recipe);
+std::optional<std::int64_t> load_checkpoint(const std::filesystem::path& run, const model::NamedTensors& model, Ema& ema,
+                                            Optimizer& optimizer, const std::string& recipe);
 
 }  // namespace vepe::train

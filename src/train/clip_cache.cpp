@@ -12,7 +12,8 @@ std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::in
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   Random random(seed, static_cast<std::uint64_t>(pass), 0xC11F);
-  for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i) - 1))]);
+  for (std::size_t i = count; i > 1; --i)
+    std::swap(order[i - 1], order[static_cast<std::size_t>(random.integer(0, static_cast<std::int64_t>(i) - 1))]);
   return order;
 }
 
@@ -23,7 +24,8 @@ void ClipCache::add(SpatialClip clip) {
   clip.memory.tokens = clip.memory.tokens.to(torch::kHalf);
   if (clip.memory.padding.defined()) clip.memory.padding = clip.memory.padding.clone();
   clip.memory.valid_ratios = clip.memory.valid_ratios.clone();
-  for (torch::Tensor* tensor : {&clip.poses.query, &clip.poses.score_logit, &clip.poses.keypoints, &clip.refined_index, &clip.refined_keypoints}) {
+  for (torch::Tensor* tensor :
+       {&clip.poses.query, &clip.poses.score_logit, &clip.poses.keypoints, &clip.refined_index, &clip.refined_keypoints}) {
     *tensor = tensor->clone();
   }
   clips_.push_back(std::move(clip));

@@ -25,7 +25,8 @@ std::vector<SpatialClip> split_clips(const model::SpatialOutput& output, const m
   for (std::int64_t first = 0; first < last.query.size(0); first += frames) {
     SpatialClip clip;
     clip.memory = frames_of(output.memory, first, frames);
-    clip.poses = {last.query.narrow(0, first, frames), last.score_logit.narrow(0, first, frames), last.keypoints.narrow(0, first, frames)};
+    clip.poses = {last.query.narrow(0, first, frames), last.score_logit.narrow(0, first, frames),
+                  last.keypoints.narrow(0, first, frames)};
     clip.refined_index = detections.query_index.narrow(0, first, frames);
     clip.refined_keypoints = detections.keypoints.narrow(0, first, frames);
     const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(first + frames);
@@ -46,7 +47,8 @@ std::vector<model::FrameFeatures> clip_features(model::Vepe& temporal, const Spa
   return frames;
 }
 
-model::TemporalOutput temporal_answer(const Network& network, const std::vector<model::FrameFeatures>& window, model::MaskSource mask) {
+model::TemporalOutput temporal_answer(const Network& network, const std::vector<model::FrameFeatures>& window,
+                                      model::MaskSource mask) {
   model::TemporalOutput output = network.temporal->temporal(window, mask);
   const model::TemporalConfig& config = network.temporal->config();
   if (config.stpd || !config.stpe || network.config.joint_decoder.layers == 0) return output;

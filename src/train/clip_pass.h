@@ -10,8 +10,8 @@ namespace vepe::train {
 
 // The T frames of a clip (or all frames of a video) after the spatial phase, with their people.
 struct SpatialClip {
-  model::Memory memory;      // B = T
-  model::PoseLayer poses;    // of the last layer, B = T
+  model::Memory memory;                         // B = T
+  model::PoseLayer poses;                       // of the last layer, B = T
   at::Tensor refined_index, refined_keypoints;  // [T, R] int64, [T, R, K, 2] of the joint decoder
   std::vector<loss::Match> matches;             // T, of the pose queries
   std::vector<loss::Targets> targets;           // T
@@ -29,7 +29,8 @@ std::vector<model::FrameFeatures> clip_features(model::Vepe& temporal, const Spa
 // Vepe::temporal. A model with STPE and without STPD (rows a to c of the paper's Table 2) reads its poses as PETR does: the
 // joint decoder refines what STPE's heads say, on the temporal memory, which is the key frame's own without STDME. That is one
 // more layer.
-model::TemporalOutput temporal_answer(const Network& network, const std::vector<model::FrameFeatures>& window, model::MaskSource mask);
+model::TemporalOutput temporal_answer(const Network& network, const std::vector<model::FrameFeatures>& window,
+                                      model::MaskSource mask);
 
 // The people of one frame, best first.
 struct FramePeople {

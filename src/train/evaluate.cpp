@@ -38,8 +38,10 @@ eval::OksImage to_image(const data::Sample& sample, const FramePeople& people, s
   eval::OksImage image;
   // Labels are compared at the size of the network input: OKS does not change with the scale.
   for (const data::Person& person : sample.people) image.gt.push_back(ground_truth(person, next_id++));
-  for (const data::Box& box : sample.ignore_boxes) image.gt.push_back(ignored(box, static_cast<std::size_t>(keypoint_count), next_id++));
-  const torch::Tensor scores = people.scores.contiguous(), positions = people.keypoints.contiguous(), certainty = people.keypoint_scores.contiguous();
+  for (const data::Box& box : sample.ignore_boxes)
+    image.gt.push_back(ignored(box, static_cast<std::size_t>(keypoint_count), next_id++));
+  const torch::Tensor scores = people.scores.contiguous(), positions = people.keypoints.contiguous(),
+                      certainty = people.keypoint_scores.contiguous();
   const auto score = scores.accessor<float, 1>();
   const auto keypoints = positions.accessor<float, 3>();
   const auto keypoint_score = certainty.accessor<float, 2>();
@@ -58,7 +60,8 @@ eval::OksImage to_image(const data::Sample& sample, const FramePeople& people, s
 
 }  // namespace
 
-EvalMode::EvalMode(const Network& network) : network_(network), spatial_(network.spatial->is_training()), temporal_(network.temporal && network.temporal->is_training()) {
+EvalMode::EvalMode(const Network& network)
+    : network_(network), spatial_(network.spatial->is_training()), temporal_(network.temporal && network.temporal->is_training()) {
   network_.spatial->eval();
   if (network_.temporal) network_.temporal->eval();
 }
@@ -68,7 +71,8 @@ EvalMode::~EvalMode() {
   if (network_.temporal) network_.temporal->train(temporal_);
 }
 
-std::vector<eval::OksImage> detect_on(const Network& network, std::shared_ptr<const data::Dataset> dataset, const EvaluateOptions& options) {
+std::vector<eval::OksImage> detect_on(const Network& network, std::shared_ptr<const data::Dataset> dataset,
+                                      const EvaluateOptions& options) {
   torch::NoGradGuard no_grad;
   const EvalMode mode(network);
   data::AugmentConfig resize;
@@ -93,7 +97,8 @@ std::vector<eval::OksImage> detect_on(const Network& network, std::shared_ptr<co
       const auto targets = make_targets(batch->samples, network.config.keypoint_count);
       clips = split_clips(output, detections, targets, batch->frames, static_cast<std::size_t>(batch->key), sigmas, {});
     }
-    for (std::size_t b = static_cast<std::size_t>(batch->key); b < batch->samples.size(); b += static_cast<std::size_t>(batch->frames)) {
+    for (std::size_t b = static_cast<std::size_t>(batch->key); b < batch->samples.size();
+         b += static_cast<std::size_t>(batch->frames)) {
       FramePeople people = spatial_people(detections, static_cast<std::int64_t>(b));
       if (network.temporal) {
         const auto window = clip_features(*network.temporal, clips[b / static_cast<std::size_t>(batch->frames)], /*label=*/false);

@@ -29,7 +29,8 @@ std::vector<fs::path> annotation_files(const fs::path& path) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
-  if (files.empty()) throw Error(ErrorCode::kInput, path.string(), "holds no .json file", "give the folder of PoseTrack18 annotations");
+  if (files.empty())
+    throw Error(ErrorCode::kInput, path.string(), "holds no .json file", "give the folder of PoseTrack18 annotations");
   return files;
 }
 
@@ -38,8 +39,10 @@ data::Sample load_frame(const fs::path& images, const formats::Frame& frame, con
   data::Sample sample;
   sample.image = video::read_image(images / frame.file_name);
   if (frame.width > 0 && (frame.width != sample.image.width || frame.height != sample.image.height)) {
-    throw Error(ErrorCode::kInput, (images / frame.file_name).string(), fmt::format("is {}x{}, its annotations are for {}x{}", sample.image.width,
-                sample.image.height, frame.width, frame.height), "use the frames that belong to the annotations");
+    throw Error(
+        ErrorCode::kInput, (images / frame.file_name).string(),
+        fmt::format("is {}x{}, its annotations are for {}x{}", sample.image.width, sample.image.height, frame.width, frame.height),
+        "use the frames that belong to the annotations");
   }
   data::add_annotations(sample, frame, convert);
   data::AugmentConfig resize;
@@ -89,7 +92,8 @@ formats::Box box_around(const std::vector<formats::Keypoint>& keypoints) {
 
 // People as the PoseTrack formats hold them, in pixels of the stored frame.
 std::vector<formats::Person> to_persons(const FramePeople& people, const formats::JointSet& joints, int width, int height) {
-  const torch::Tensor scores = people.scores.contiguous(), positions = people.keypoints.contiguous(), certainty = people.keypoint_scores.contiguous();
+  const torch::Tensor scores = people.scores.contiguous(), positions = people.keypoints.contiguous(),
+                      certainty = people.keypoint_scores.contiguous();
   const auto score = scores.accessor<float, 1>();
   const auto position = positions.accessor<float, 3>();
   const auto joint_score = certainty.accessor<float, 2>();
@@ -97,8 +101,11 @@ std::vector<formats::Person> to_persons(const FramePeople& people, const formats
   for (std::int64_t r = 0; r < scores.size(0); ++r) {
     std::vector<formats::Keypoint> keypoints;
     for (std::int64_t k = 0; k < positions.size(1); ++k) {
-      keypoints.push_back({.x = data::file_from_inside(position[r][k][0] * width), .y = data::file_from_inside(position[r][k][1] * height),
-                           .score = static_cast<double>(score[r]) * joint_score[r][k], .visibility = 1, .present = true});
+      keypoints.push_back({.x = data::file_from_inside(position[r][k][0] * width),
+                           .y = data::file_from_inside(position[r][k][1] * height),
+                           .score = static_cast<double>(score[r]) * joint_score[r][k],
+                           .visibility = 1,
+                           .present = true});
     }
     formats::Person person;
     person.keypoints = formats::convert_keypoints(keypoints, joints, formats::posetrack15());
@@ -151,7 +158,8 @@ eval::BoxSequence boxes_of(const formats::Sequence& truth, const formats::Sequen
     }
     return result;
   };
-  for (std::size_t f = 0; f < truth.frames.size(); ++f) boxes.frames.push_back({of_frame(truth.frames[f]), of_frame(predictions.frames[f])});
+  for (std::size_t f = 0; f < truth.frames.size(); ++f)
+    boxes.frames.push_back({of_frame(truth.frames[f]), of_frame(predictions.frames[f])});
   return boxes;
 }
 
@@ -181,7 +189,8 @@ struct LinkCounts {
 
 }  // namespace
 
-Sequences::Sequences(const Network& network, const SequenceOptions& options) : options_(options), sigmas_(joint_sigmas(network.config, network.config.name)) {
+Sequences::Sequences(const Network& network, const SequenceOptions& options)
+    : options_(options), sigmas_(joint_sigmas(network.config, network.config.name)) {
   torch::NoGradGuard no_grad;
   const EvalMode mode(network);
   for (const fs::path& file : annotation_files(options.annotations)) {
@@ -189,7 +198,8 @@ Sequences::Sequences(const Network& network, const SequenceOptions& options) : o
     Video video;
     video.truth = formats::read_posetrack(file, formats::PoseTrackLayout::kPoseTrack18);
     if (!videos_.empty() && video.truth.joint_names != videos_.front().truth.joint_names) {
-      throw Error(ErrorCode::kInput, file.string(), "has other joints than the sequences before it", "evaluate sets of one joint order");
+      throw Error(ErrorCode::kInput, file.string(), "has other joints than the sequences before it",
+                  "evaluate sets of one joint order");
     }
     const data::JointConversion convert(video.truth.joint_names, network.config.keypoints, file.string());
     std::vector<SpatialClip> parts;
@@ -251,7 +261,8 @@ SequenceMetrics Sequences::evaluate(const Network& network) const {
       FramePeople people = video.people[index];
       if (network.temporal) {
         std::vector<model::FrameFeatures> window;
-        for (const std::int64_t f : model::window_frames(network.temporal->config(), t, count)) window.push_back(features[static_cast<std::size_t>(f)]);
+        for (const std::int64_t f : model::window_frames(network.temporal->config(), t, count))
+          window.push_back(features[static_cast<std::size_t>(f)]);
         people = temporal_people(people, temporal_answer(network, window, model::MaskSource::kEmbeddings));
       }
       const auto persons = to_persons(people, joints, frame.width, frame.height);
@@ -267,7 +278,8 @@ SequenceMetrics Sequences::evaluate(const Network& network) const {
       ids.push_back(of_query.index_select(0, query));
     }
     ap.push_back(eval::count_sequence(video.truth, with_people(video.truth, everybody), ap_only));
-    const auto peopled = std::count_if(video.truth.frames.begin(), video.truth.frames.end(), [](const formats::Frame& f) { return !f.persons.empty(); });
+    const auto peopled = std::count_if(video.truth.frames.begin(), video.truth.frames.end(),
+                                       [](const formats::Frame& f) { return !f.persons.empty(); });
     if (peopled < 2) continue;  // nothing to link, and MOTA is not defined
     for (const LinkBy by : {LinkBy::kOks, LinkBy::kEmbedding}) {
       if (by == LinkBy::kEmbedding && !embeddings) continue;

@@ -25,8 +25,8 @@ class Sequences {
  private:
   struct Video {
     formats::Sequence truth;
-    SpatialClip clip;                    // all frames
-    std::vector<FramePeople> people;     // of each frame, spatial
+    SpatialClip clip;                 // all frames
+    std::vector<FramePeople> people;  // of each frame, spatial
   };
   SequenceOptions options_;
   std::vector<double> sigmas_;

@@ -29,7 +29,8 @@ at::Tensor pose_similarity(const at::Tensor& poses, const at::Tensor& others, co
                    torch::tensor(sigmas, torch::kDouble).to(poses.options()));
 }
 
-std::vector<std::vector<std::int64_t>> link_people(const std::vector<LinkFrame>& frames, LinkBy by, const std::vector<double>& sigmas) {
+std::vector<std::vector<std::int64_t>> link_people(const std::vector<LinkFrame>& frames, LinkBy by,
+                                                   const std::vector<double>& sigmas) {
   std::vector<std::vector<std::int64_t>> ids;
   std::vector<Track> tracks;
   std::int64_t next_id = 1;
@@ -41,10 +42,14 @@ std::vector<std::vector<std::int64_t>> link_people(const std::vector<LinkFrame>&
       std::vector<torch::Tensor> rows;
       for (const Track& track : tracks) rows.push_back(by == LinkBy::kEmbedding ? track.embedding : track.keypoints);
       const torch::Tensor known = torch::stack(rows);
-      const torch::Tensor similarity = (by == LinkBy::kEmbedding ? known.matmul(frame.embedding.t()) : pose_similarity(known, frame.keypoints, sigmas)).to(torch::kDouble);
+      const torch::Tensor similarity =
+          (by == LinkBy::kEmbedding ? known.matmul(frame.embedding.t()) : pose_similarity(known, frame.keypoints, sigmas))
+              .to(torch::kDouble);
       const double least = by == LinkBy::kEmbedding ? kMinCosine : kMinOks;
-      const torch::Tensor costs = (1 - similarity).masked_fill(similarity < least, std::numeric_limits<double>::infinity()).contiguous();
-      const std::vector<int> pairs = linear_assignment({costs.data_ptr<double>(), static_cast<std::size_t>(costs.numel())}, tracks.size(), people);
+      const torch::Tensor costs =
+          (1 - similarity).masked_fill(similarity < least, std::numeric_limits<double>::infinity()).contiguous();
+      const std::vector<int> pairs =
+          linear_assignment({costs.data_ptr<double>(), static_cast<std::size_t>(costs.numel())}, tracks.size(), people);
       for (std::size_t t = 0; t < tracks.size(); ++t) {
         if (pairs[t] < 0) continue;
         chosen[static_cast<std::size_t>(pairs[t])] = tracks[t].id;

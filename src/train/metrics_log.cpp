@@ -35,12 +35,15 @@ std::string panel(const std::string& title, const std::vector<Series>& series, d
   }
   if (!(high > low)) low -= 0.5, high += 0.5;
   std::string svg = fmt::format("<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text>\n", kLeft, top - 8, title);
-  svg += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#999\"/>\n", kLeft, top, kWidth, kHeight);
+  svg += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#999\"/>\n", kLeft, top, kWidth,
+                     kHeight);
   for (int tick = 0; tick <= 4; ++tick) {
     const double y = low + (high - low) * tick / 4, at = top + kHeight - kHeight * tick / 4;
-    svg += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.3g}</text>\n", kLeft - 6, at + 4, logarithmic ? std::pow(10, y) : y);
+    svg += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.3g}</text>\n", kLeft - 6, at + 4,
+                       logarithmic ? std::pow(10, y) : y);
     svg += fmt::format("<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#eee\"/>\n", kLeft, kLeft + kWidth, at, at);
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.0f}</text>\n", kLeft + kWidth * tick / 4, top + kHeight + 16, x_high * tick / 4);
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.0f}</text>\n", kLeft + kWidth * tick / 4,
+                       top + kHeight + 16, x_high * tick / 4);
   }
   double legend = top + 14;
   for (std::size_t i = 0; i < series.size(); ++i) {
@@ -53,7 +56,8 @@ std::string panel(const std::string& title, const std::vector<Series>& series, d
       double x = 0, y = 0;
       for (std::size_t j = begin; j < end; ++j) x += points[j].first, y += points[j].second;
       const auto n = static_cast<double>(end - begin);
-      line += fmt::format("{:.1f},{:.1f} ", kLeft + kWidth * (x / n) / x_high, top + kHeight - kHeight * (value(y / n) - low) / (high - low));
+      line += fmt::format("{:.1f},{:.1f} ", kLeft + kWidth * (x / n) / x_high,
+                          top + kHeight - kHeight * (value(y / n) - low) / (high - low));
     }
     svg += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.4\"/>\n", line, colour);
     svg += fmt::format("<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n", kLeft + kWidth + 8, legend, colour, series[i].name);
@@ -105,13 +109,15 @@ std::string plot_run(const std::filesystem::path& run) {
       validation[name].points.emplace_back(step, v.value("AP", 0.0));
     }
   }
-  if (rate.points.empty()) throw Error(ErrorCode::kInput, (run / "metrics.jsonl").string(), "holds no training steps", "give the folder of a run");
+  if (rate.points.empty())
+    throw Error(ErrorCode::kInput, (run / "metrics.jsonl").string(), "holds no training steps", "give the folder of a run");
   const auto values = [](const std::map<std::string, Series>& map) {
     std::vector<Series> all;
     for (const auto& [name, series] : map) all.push_back(series);
     return all;
   };
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"780\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"900\" height=\"780\" fill=\"white\"/>\n";
+  std::string svg =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"780\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"900\" height=\"780\" fill=\"white\"/>\n";
   svg += panel("loss (logarithmic) by step", values(losses), 40, true);
   svg += panel("validation AP", values(validation), 290, false);
   svg += panel("learning rate", {rate}, 540, false);

@@ -28,7 +28,8 @@ void initialise(const Network& network, const Recipe& recipe) {
   if (recipe.stage != Stage::kTemporal) return;
   for (const auto& item : model::state_of(*network.spatial)) {
     if (!state.contains(item.first)) continue;
-    throw Error(ErrorCode::kModel, recipe.init, "has no tensor that fits " + item.first + " of the spatial phase, which this stage freezes",
+    throw Error(ErrorCode::kModel, recipe.init,
+                "has no tensor that fits " + item.first + " of the spatial phase, which this stage freezes",
                 "train the spatial phase of this config first, or start from the model file that belongs to it");
   }
 }
@@ -41,11 +42,13 @@ Network make_network(const Recipe& recipe) {
   if (recipe.stage == Stage::kSpatial) {
     network.config.temporal = {};
   } else if (!network.config.temporal.enabled) {
-    throw Error(ErrorCode::kUsage, recipe.model, "has no temporal phase to train", "add a [temporal] section with enabled = true, or set stage = \"spatial\"");
+    throw Error(ErrorCode::kUsage, recipe.model, "has no temporal phase to train",
+                "add a [temporal] section with enabled = true, or set stage = \"spatial\"");
   }
   const model::TemporalConfig& temporal = network.config.temporal;
   if (temporal.enabled && !temporal.stpe && !temporal.stpd && !temporal.icm) {
-    throw Error(ErrorCode::kUsage, recipe.model + ": temporal", "stpe, icm and stpd are all off, nothing is left to train", "turn one of them on");
+    throw Error(ErrorCode::kUsage, recipe.model + ": temporal", "stpe, icm and stpd are all off, nothing is left to train",
+                "turn one of them on");
   }
   torch::manual_seed(recipe.seed);
   network.spatial = std::make_shared<model::SpatialModel>(network.config);
@@ -71,7 +74,8 @@ model::NamedTensors trained_state(const Network& network, Stage stage) {
 std::vector<double> joint_sigmas(const model::ModelConfig& config, const std::string& config_name) {
   const formats::JointSet* joints = formats::find_joint_set(config.keypoints);
   if (!joints || joints->size() != config.keypoint_count) {
-    throw Error(ErrorCode::kUsage, config_name + ": model.keypoints", "unknown joint set " + config.keypoints, "use coco17, posetrack15 or crowdpose14");
+    throw Error(ErrorCode::kUsage, config_name + ": model.keypoints", "unknown joint set " + config.keypoints,
+                "use coco17, posetrack15 or crowdpose14");
   }
   return joints->sigmas;
 }

@@ -18,7 +18,10 @@ Config with_sigmas(Config config, const std::vector<double>& sigmas) {
 }  // namespace
 
 Objective::Objective(const Recipe& recipe, const Network& network)
-    : recipe_(recipe), network_(network), sigmas_(joint_sigmas(network.config, recipe.model)), spatial_(with_sigmas(recipe.loss, sigmas_)) {
+    : recipe_(recipe),
+      network_(network),
+      sigmas_(joint_sigmas(network.config, recipe.model)),
+      spatial_(with_sigmas(recipe.loss, sigmas_)) {
   if (network.temporal) temporal_.emplace(with_sigmas(recipe.temporal_loss, sigmas_));
 }
 
@@ -75,8 +78,9 @@ loss::LossTerms Objective::spatial_terms(const model::SpatialOutput& output, con
   loss::LossTerms terms = spatial_(output, targets, refine);
   for (std::size_t i = 0; i < joints.size(); ++i) {
     if (!joints[i].score_logits.defined()) continue;
-    const torch::Tensor term = recipe_.keypoint_score_weight *
-                               loss::keypoint_score_loss(joints[i].score_logits, joints[i].keypoints, terms.matches, targets, sigmas_);
+    const torch::Tensor term =
+        recipe_.keypoint_score_weight *
+        loss::keypoint_score_loss(joints[i].score_logits, joints[i].keypoints, terms.matches, targets, sigmas_);
     terms.terms.emplace_back(fmt::format("d{}.loss_keypoint_score", i), term);
     terms.total = terms.total + term;
   }

@@ -21,7 +21,8 @@ class Objective {
   std::vector<SpatialClip> frozen_clips(const data::Batch& batch) const;
 
  private:
-  std::vector<SpatialClip> clips_of(const data::Batch& batch, const model::SpatialOutput& output, const std::vector<loss::Targets>& targets) const;
+  std::vector<SpatialClip> clips_of(const data::Batch& batch, const model::SpatialOutput& output,
+                                    const std::vector<loss::Targets>& targets) const;
   loss::LossTerms spatial_terms(const model::SpatialOutput& output, const std::vector<loss::Targets>& targets) const;
 
   const Recipe& recipe_;

@@ -36,7 +36,8 @@ Optimizer::Optimizer(const NamedParameters& parameters, const OptimizerConfig& c
     items_.push_back({name, parameter, torch::zeros_like(parameter), torch::zeros_like(parameter), rate,
                       parameter.dim() > 1 ? config.weight_decay : 0.0, config.clip_each_group ? group : 0});
   }
-  if (items_.empty()) throw Error(ErrorCode::kUsage, "optimizer.group", "freezes every parameter", "give some group a rate above 0");
+  if (items_.empty())
+    throw Error(ErrorCode::kUsage, "optimizer.group", "freezes every parameter", "give some group a rate above 0");
 }
 
 // AdamW (Loshchilov and Hutter): decoupled weight decay, bias-corrected moments.
@@ -94,7 +95,8 @@ void Optimizer::load_state(const model::NamedTensors& state) {
   const auto get = [&](const std::string& name, const torch::Tensor& like) {
     const auto found = state.find(name);
     if (found == state.end() || (like.defined() && found->second.sizes() != like.sizes())) {
-      throw Error(ErrorCode::kModel, "optimizer state", "does not fit the recipe at " + name, "resume with the recipe that the run began with");
+      throw Error(ErrorCode::kModel, "optimizer state", "does not fit the recipe at " + name,
+                  "resume with the recipe that the run began with");
     }
     return found->second;
   };
@@ -141,7 +143,8 @@ void Ema::load_state(const model::NamedTensors& state, std::int64_t updates) {
   for (auto& [name, tensor] : average_) {
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != tensor.sizes()) {
-      throw Error(ErrorCode::kModel, "averaged weights", "do not fit the model at " + name, "resume with the recipe that the run began with");
+      throw Error(ErrorCode::kModel, "averaged weights", "do not fit the model at " + name,
+                  "resume with the recipe that the run began with");
     }
     tensor.copy_(found->second);
   }

@@ -23,16 +23,16 @@ class Optimizer {
   double step(double factor);
   void zero_grad();
 
-  model::NamedTensors state() const;              // "<parameter>.exp_avg", "<parameter>.exp_avg_sq", "step"
+  model::NamedTensors state() const;                  // "<parameter>.exp_avg", "<parameter>.exp_avg_sq", "step"
   void load_state(const model::NamedTensors& state);  // throws Error(kModel)
-  std::int64_t trainable() const;                 // number of scalars
+  std::int64_t trainable() const;                     // number of scalars
 
  private:
   struct Item {
     std::string name;
     torch::Tensor parameter, exp_avg, exp_avg_sq;
-    double rate;   // relative to the base rate
-    double decay;  // biases and norms are not decayed
+    double rate;        // relative to the base rate
+    double decay;       // biases and norms are not decayed
     std::size_t group;  // of those that are clipped together
   };
   OptimizerConfig config_;

@@ -16,15 +16,15 @@ struct SequenceOptions {
 };
 
 struct LinkMetrics {
-  double top1 = 0;                          // share of people of a frame whose most similar person of the frame before is themselves
-  double mota = 0, hota = 0;                // PoseTrack18's MOTA and PoseTrack21's keypoint HOTA, mean over joints, per cent
-  double idf1 = 0;                          // of the boxes around the keypoints, per cent
+  double top1 = 0;            // share of people of a frame whose most similar person of the frame before is themselves
+  double mota = 0, hota = 0;  // PoseTrack18's MOTA and PoseTrack21's keypoint HOTA, mean over joints, per cent
+  double idf1 = 0;            // of the boxes around the keypoints, per cent
 };
 
 struct SequenceMetrics {
-  std::array<double, 7> joints{};      // AP: head, shoulder, elbow, wrist, hip, knee, ankle; per cent
-  double ap = 0;                       // mean AP over the 15 joints, official PoseTrack18 protocol
-  LinkMetrics oks;                     // linked by pose similarity
+  std::array<double, 7> joints{};        // AP: head, shoulder, elbow, wrist, hip, knee, ankle; per cent
+  double ap = 0;                         // mean AP over the 15 joints, official PoseTrack18 protocol
+  LinkMetrics oks;                       // linked by pose similarity
   std::optional<LinkMetrics> embedding;  // linked by instance embeddings; models with ICM
 };
 

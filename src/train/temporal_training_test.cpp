@@ -27,10 +27,15 @@ using data::testing::TempFolder;
 // Two people who walk through a video; `frames` pictures of noise, PoseTrack18's joints, head boxes.
 std::string video_json(const std::string& name, int frames, bool ids = true, int second_id = 1) {
   nlohmann::json file;
-  file["categories"] = nlohmann::json::array({{{"id", 1}, {"name", "person"}, {"keypoints", formats::posetrack18().names}, {"skeleton", nlohmann::json::array()}}});
+  file["categories"] = nlohmann::json::array(
+      {{{"id", 1}, {"name", "person"}, {"keypoints", formats::posetrack18().names}, {"skeleton", nlohmann::json::array()}}});
   file["images"] = file["annotations"] = nlohmann::json::array();
   for (int f = 0; f < frames; ++f) {
-    file["images"].push_back({{"id", 100 + f}, {"file_name", fmt::format("{}/{:06d}.png", name, f)}, {"width", 64}, {"height", 48}, {"is_labeled", true}});
+    file["images"].push_back({{"id", 100 + f},
+                              {"file_name", fmt::format("{}/{:06d}.png", name, f)},
+                              {"width", 64},
+                              {"height", 48},
+                              {"is_labeled", true}});
     for (int p = 0; p < 2; ++p) {
       const double x = 8 + 30 * p + 2 * f, y = 8;
       nlohmann::json keypoints = nlohmann::json::array();
@@ -38,8 +43,13 @@ std::string video_json(const std::string& name, int frames, bool ids = true, int
         const bool ear = k == 3 || k == 4;  // PoseTrack's ears are never labelled
         keypoints.insert(keypoints.end(), {ear ? 0 : x + k % 4 * 4, ear ? 0 : y + k / 4 * 7, ear ? 0 : 2});
       }
-      nlohmann::json person = {{"id", 10 * f + p}, {"image_id", 100 + f}, {"category_id", 1}, {"bbox", {x - 2, y - 4, 18, 38}},
-                               {"bbox_head", {x, y - 4, 8, 8}}, {"area", 400}, {"keypoints", keypoints}};
+      nlohmann::json person = {{"id", 10 * f + p},
+                               {"image_id", 100 + f},
+                               {"category_id", 1},
+                               {"bbox", {x - 2, y - 4, 18, 38}},
+                               {"bbox_head", {x, y - 4, 8, 8}},
+                               {"area", 400},
+                               {"keypoints", keypoints}};
       if (ids) person["track_id"] = p == 0 ? 0 : second_id;
       file["annotations"].push_back(person);
     }
@@ -73,19 +83,24 @@ class TemporalTraining : public ::testing::Test {
 
   void add_video(const std::string& name, const std::string& json, int frames) {
     std::filesystem::create_directories(folder_ / ("frames/" + name));
-    for (int f = 0; f < frames; ++f) video::write_image(folder_ / fmt::format("frames/{}/{:06d}.png", name, f), data::testing::noise_picture(64, 48, static_cast<std::uint64_t>(f)));
+    for (int f = 0; f < frames; ++f)
+      video::write_image(folder_ / fmt::format("frames/{}/{:06d}.png", name, f),
+                         data::testing::noise_picture(64, 48, static_cast<std::uint64_t>(f)));
     folder_.write("labels/" + name + ".json", json);
   }
   std::string quoted(const std::string& name) const { return "\"" + folder_ / name + "\""; }
 
   Recipe recipe(const std::vector<std::string>& settings) const {
-    std::ofstream(folder_ / "recipe.toml") << "model = " << quoted("temporal.toml") << "\nstage = \"temporal\"\ninit = " << quoted("start.safetensors")
+    std::ofstream(folder_ / "recipe.toml") << "model = " << quoted("temporal.toml")
+                                           << "\nstage = \"temporal\"\ninit = " << quoted("start.safetensors")
                                            << "\nseed = 3\nema = 0.5\n[optimizer]\nlr = 2e-3\n[schedule]\nsteps = 8\nwarmup = 1\n"
-                                              "[[data.train]]\nkind = \"posetrack\"\njoints = \"coco17\"\nannotations = " << quoted("labels")
-                                           << "\nimages = " << quoted("frames") << "\n[data.augment]\nlong_sides = [64]\n[data.loader]\nbatch = 2\nworkers = 1\n";
+                                              "[[data.train]]\nkind = \"posetrack\"\njoints = \"coco17\"\nannotations = "
+                                           << quoted("labels") << "\nimages = " << quoted("frames")
+                                           << "\n[data.augment]\nlong_sides = [64]\n[data.loader]\nbatch = 2\nworkers = 1\n";
     return load_recipe(folder_ / "recipe.toml", settings);
   }
-  TrainResult run(const std::string& name, const std::vector<std::string>& settings, bool resume = false, std::int64_t stop_after = 0) const {
+  TrainResult run(const std::string& name, const std::vector<std::string>& settings, bool resume = false,
+                  std::int64_t stop_after = 0) const {
     TrainOptions options;
     options.run = folder_ / name;
     options.resume = resume;
@@ -121,7 +136,8 @@ double difference(const model::NamedTensors& a, const model::NamedTensors& b) {
 
 TEST_F(TemporalTraining, LeavesTheSpatialPhaseToTheLastBitAndSaysWhereItCameFrom) {
   ASSERT_TRUE(run("run", {}).finished);
-  const model::LoadedModel start = model::load_model(folder_ / "start.safetensors"), end = model::load_model(folder_ / "run/model.safetensors");
+  const model::LoadedModel start = model::load_model(folder_ / "start.safetensors"),
+                           end = model::load_model(folder_ / "run/model.safetensors");
   ASSERT_TRUE(end.temporal);
   EXPECT_EQ(difference(model::state_of(*start.model), model::state_of(*end.model)), 0);
   const Network untrained = make_network(recipe({}));
@@ -136,15 +152,18 @@ TEST_F(TemporalTraining, LeavesTheSpatialPhaseToTheLastBitAndSaysWhereItCameFrom
   EXPECT_EQ(origin.at("seed"), "77");
   EXPECT_EQ(origin.at("init"), folder_ / "start.safetensors");
   EXPECT_EQ(end.metadata.at("seed"), "3");
-  for (const char* term : {"temporal.loss_cls", "temporal.d0.loss_kpt", "temporal.loss_oks", "loss_ic", "total"}) EXPECT_TRUE(losses("run").front().contains(term)) << term;
+  for (const char* term : {"temporal.loss_cls", "temporal.d0.loss_kpt", "temporal.loss_oks", "loss_ic", "total"})
+    EXPECT_TRUE(losses("run").front().contains(term)) << term;
   EXPECT_FALSE(losses("run").front().contains("loss_kpt"));
 }
 
 TEST_F(TemporalTraining, JointStageTrainsBothPhases) {
   ASSERT_TRUE(run("run", {"stage=joint", "schedule.steps=3"}).finished);
-  const model::LoadedModel start = model::load_model(folder_ / "start.safetensors"), end = model::load_model(folder_ / "run/model.safetensors");
+  const model::LoadedModel start = model::load_model(folder_ / "start.safetensors"),
+                           end = model::load_model(folder_ / "run/model.safetensors");
   EXPECT_GT(difference(model::state_of(*start.model), model::state_of(*end.model)), 1e-4);
-  for (const char* term : {"temporal.loss_kpt", "loss_ic", "loss_kpt", "d0.loss_kpt_refine"}) EXPECT_TRUE(losses("run").front().contains(term)) << term;
+  for (const char* term : {"temporal.loss_kpt", "loss_ic", "loss_kpt", "d0.loss_kpt_refine"})
+    EXPECT_TRUE(losses("run").front().contains(term)) << term;
 }
 
 TEST_F(TemporalTraining, AResumedRunRepeatsAStraightOneToTheLastBit) {
@@ -157,7 +176,8 @@ TEST_F(TemporalTraining, AResumedRunRepeatsAStraightOneToTheLastBit) {
     const auto a = losses("straight " + name), b = losses("stopped " + name);
     ASSERT_EQ(a.size(), 8u);
     EXPECT_EQ(a, b);
-    EXPECT_EQ(read_file(folder_ / ("straight " + name + "/model.safetensors")), read_file(folder_ / ("stopped " + name + "/model.safetensors")));
+    EXPECT_EQ(read_file(folder_ / ("straight " + name + "/model.safetensors")),
+              read_file(folder_ / ("stopped " + name + "/model.safetensors")));
   }
 }
 
@@ -166,7 +186,8 @@ TEST_F(TemporalTraining, LearnsItsClips) {
   const auto values = losses("run");
   for (const char* term : {"total", "temporal.loss_kpt"}) {
     double first = 0, last = 0;
-    for (std::size_t i = 0; i < 10; ++i) first += values[i][term].get<double>(), last += values[values.size() - 1 - i][term].get<double>();
+    for (std::size_t i = 0; i < 10; ++i)
+      first += values[i][term].get<double>(), last += values[values.size() - 1 - i][term].get<double>();
     EXPECT_LT(last, 0.9 * first) << term;
   }
 }
@@ -216,16 +237,19 @@ TEST_F(TemporalTraining, CachedClipsGiveTheLossOfTheirFirstPass) {
   EXPECT_EQ(first, all);
   EXPECT_EQ(second, all);
   // fp16 memories move the loss little, not at all their people.
-  const auto loss = [&](const std::vector<SpatialClip>& clips) { return objective(clips, model::MaskSource::kTrackIds).total.item<double>(); };
+  const auto loss = [&](const std::vector<SpatialClip>& clips) {
+    return objective(clips, model::MaskSource::kTrackIds).total.item<double>();
+  };
   const double exact = loss(fresh);
   EXPECT_NEAR(loss(cache.batch(0, 6)), exact, 0.01 * exact);
 }
 
 TEST_F(TemporalTraining, VideosOfOneFrameAndFramesWithoutPeopleAreClipsToo) {
-  add_video("short", video_json("short", 1), 1);                                        // shorter than T
+  add_video("short", video_json("short", 1), 1);  // shorter than T
   nlohmann::json empty = nlohmann::json::parse(video_json("empty", 3));
-  std::erase_if(empty["annotations"].get_ref<nlohmann::json::array_t&>(), [](const auto& person) { return person["image_id"] != 101; });
-  add_video("empty", empty.dump(), 3);                                                  // people in the middle frame alone
+  std::erase_if(empty["annotations"].get_ref<nlohmann::json::array_t&>(),
+                [](const auto& person) { return person["image_id"] != 101; });
+  add_video("empty", empty.dump(), 3);  // people in the middle frame alone
   const data::Dataset set(recipe({}).datasets.front());
   EXPECT_EQ(set.size(), 10u);
   EXPECT_TRUE(run("run", {"schedule.steps=6"}).finished);
@@ -246,7 +270,8 @@ TEST_F(TemporalTraining, BadInputIsNamedWithItsRemedy) {
   expect({"data.loader.clip.frames=5"}, 2, "do not fit the model");
   expect({"stage=spatial", "data.loader.clip.frames=3"}, 2, "single pictures");
   expect({"temporal_loss.keypoints=3"}, 2, "keypoints");
-  expect({"data.train=[{kind=\"posetrack\", annotations=" + quoted("labels") + ", images=" + quoted("frames") + "}]"}, 2, "other joints than the model's");
+  expect({"data.train=[{kind=\"posetrack\", annotations=" + quoted("labels") + ", images=" + quoted("frames") + "}]"}, 2,
+         "other joints than the model's");
   model::write_tensors(folder_ / "part.safetensors", {{"neck.nothing", torch::zeros({1})}});
   expect({"init=" + quoted("part.safetensors")}, 4, "no tensor that fits the model");
   model::NamedTensors some = model::read_tensors(folder_ / "start.safetensors");
@@ -274,8 +299,8 @@ TEST_F(TemporalTraining, AnUntrainedTemporalPhaseAnswersAsTheSpatialPhase) {
   EXPECT_EQ(before.oks.mota, after.oks.mota);
   EXPECT_FALSE(before.embedding);
   ASSERT_TRUE(after.embedding);
-  EXPECT_TRUE(network.temporal->is_training());  // back in its mode
-  add_video("other", video_json("other", 3), 2);                                        // a frame is missing
+  EXPECT_TRUE(network.temporal->is_training());   // back in its mode
+  add_video("other", video_json("other", 3), 2);  // a frame is missing
   EXPECT_THROW(Sequences(network, options), Error);
 }
 

@@ -31,14 +31,17 @@ data::LoaderConfig loader_config(const Recipe& recipe, const model::ModelConfig&
   data::LoaderConfig config = recipe.loader;
   if (!model.temporal.enabled) {
     if (config.clip.frames != 1) {
-      throw Error(ErrorCode::kUsage, "data.loader.clip.frames", "the spatial stage trains on single pictures", "remove it, or set stage = \"temporal\"");
+      throw Error(ErrorCode::kUsage, "data.loader.clip.frames", "the spatial stage trains on single pictures",
+                  "remove it, or set stage = \"temporal\"");
     }
     return config;
   }
   if (config.clip.frames == 1) config.clip.frames = model.temporal.frames, config.clip.window = model.temporal.window;
   if (config.clip.frames != model.temporal.frames || config.clip.window != model.temporal.window) {
-    throw Error(ErrorCode::kUsage, "data.loader.clip", fmt::format("{} frames, {}, do not fit the model's {}, {}", config.clip.frames, config.clip.window,
-                model.temporal.frames, model.temporal.window), "remove frames and window, they follow the model");
+    throw Error(ErrorCode::kUsage, "data.loader.clip",
+                fmt::format("{} frames, {}, do not fit the model's {}, {}", config.clip.frames, config.clip.window,
+                            model.temporal.frames, model.temporal.window),
+                "remove frames and window, they follow the model");
   }
   return config;
 }
@@ -49,7 +52,8 @@ std::vector<data::WeightedDataset> open_training_sets(const Recipe& recipe, cons
   for (const data::WeightedDataset& set : sets) {
     const auto& names = set.dataset->keypoint_names();
     if (!names.empty() && formats::find_joint_set(std::span<const std::string>(names)) != joints) {
-      throw Error(ErrorCode::kUsage, set.dataset->name(), "has other joints than the model's " + model.keypoints, "set joints = \"" + model.keypoints + "\" for this set");
+      throw Error(ErrorCode::kUsage, set.dataset->name(), "has other joints than the model's " + model.keypoints,
+                  "set joints = \"" + model.keypoints + "\" for this set");
     }
   }
   return sets;
@@ -57,12 +61,15 @@ std::vector<data::WeightedDataset> open_training_sets(const Recipe& recipe, cons
 
 class Run {
  public:
-  Run(const Recipe& recipe, const TrainOptions& options) : recipe_(recipe), options_(options), network_(make_network(recipe)), objective_(recipe_, network_) {
+  Run(const Recipe& recipe, const TrainOptions& options)
+      : recipe_(recipe), options_(options), network_(make_network(recipe)), objective_(recipe_, network_) {
     optimizer_ = std::make_unique<Optimizer>(trained_parameters(network_, recipe.stage), recipe.optimizer);
     ema_ = std::make_unique<Ema>(trained_state(network_, recipe.stage), recipe.ema);
-    loader_ = std::make_unique<data::Loader>(open_training_sets(recipe, network_.config), recipe.augment, loader_config(recipe, network_.config));
+    loader_ = std::make_unique<data::Loader>(open_training_sets(recipe, network_.config), recipe.augment,
+                                             loader_config(recipe, network_.config));
     if (recipe.schedule.epochs > 0) {
-      recipe_.schedule.steps = std::max<std::int64_t>(1, recipe.schedule.epochs * loader_->batches_per_epoch() / recipe.optimizer.accumulate);
+      recipe_.schedule.steps =
+          std::max<std::int64_t>(1, recipe.schedule.epochs * loader_->batches_per_epoch() / recipe.optimizer.accumulate);
     }
     if (recipe.validation.enabled) validation_ = std::make_shared<data::Dataset>(recipe.validation.dataset);
   }
@@ -71,7 +78,8 @@ class Run {
     make_output_folder(options_.run);
     std::int64_t step = begin();
     if (recipe_.cache_clips > 0) fill_cache();
-    const std::int64_t last = options_.stop_after > 0 ? std::min(recipe_.schedule.steps, step + options_.stop_after) : recipe_.schedule.steps;
+    const std::int64_t last =
+        options_.stop_after > 0 ? std::min(recipe_.schedule.steps, step + options_.stop_after) : recipe_.schedule.steps;
     MetricsLog log(options_.run / "metrics.jsonl", step);
     Progress progress(options_.progress, "training", "steps", recipe_.schedule.steps);
     TrainResult result;
@@ -91,7 +99,8 @@ class Run {
  private:
   std::int64_t begin() {
     if (!options_.resume && std::filesystem::exists(options_.run / "checkpoint")) {
-      throw Error(ErrorCode::kUsage, options_.run.string(), "already holds a run", "pass --resume to go on, or choose another folder");
+      throw Error(ErrorCode::kUsage, options_.run.string(), "already holds a run",
+                  "pass --resume to go on, or choose another folder");
     }
     if (!options_.resume) {
       write_file_atomically(options_.run / "recipe.toml", recipe_.text);
@@ -108,7 +117,8 @@ class Run {
     const auto start = std::chrono::steady_clock::now();
     std::map<std::string, double> sums;
     std::int64_t images = 0;
-    for (int part = 0; part < recipe_.optimizer.accumulate; ++part) images += accumulate(step, step * recipe_.optimizer.accumulate + part, sums);
+    for (int part = 0; part < recipe_.optimizer.accumulate; ++part)
+      images += accumulate(step, step * recipe_.optimizer.accumulate + part, sums);
     const double factor = schedule_factor(recipe_.schedule, step);
     const double norm = optimizer_->step(factor);
     if (std::isfinite(norm)) {
@@ -119,7 +129,8 @@ class Run {
                   "lower optimizer.lr or optimizer.clip and resume from the checkpoint");
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    nlohmann::json line = {{"step", step + 1}, {"lr", recipe_.optimizer.lr * factor}, {"grad_norm", norm}, {"images", images}, {"seconds", seconds}};
+    nlohmann::json line = {
+        {"step", step + 1}, {"lr", recipe_.optimizer.lr * factor}, {"grad_norm", norm}, {"images", images}, {"seconds", seconds}};
     for (const auto& [name, value] : sums) line["loss"][name] = value;
     log.write(line);
     progress.update(step + 1, fmt::format("loss {:.3f}, {:.1f} images/s", sums["total"], static_cast<double>(images) / seconds));
@@ -163,7 +174,8 @@ class Run {
       const auto batch = loader_->next();
       for (SpatialClip& clip : objective_.frozen_clips(*batch)) cache_->add(std::move(clip));
       if (batch->step == 0) {
-        spdlog::info("the cache will take {:.1f} GB of memory", 1e-9 * static_cast<double>(cache_->bytes()) * recipe_.cache_clips / static_cast<double>(cache_->size()));
+        spdlog::info("the cache will take {:.1f} GB of memory",
+                     1e-9 * static_cast<double>(cache_->bytes()) * recipe_.cache_clips / static_cast<double>(cache_->size()));
       }
       progress.update(static_cast<std::int64_t>(cache_->size()));
     }
@@ -179,7 +191,10 @@ class Run {
       eval::OksOptions oks;
       oks.sigmas = joint_sigmas(network_.config, recipe_.model);
       const eval::OksSummary summary = eval::evaluate_oks(images, oks).summary;
-      log.write({{"step", step}, {"validation", {{"long_side", long_side}, {"AP", summary.AP}, {"AP50", summary.AP50}, {"AP75", summary.AP75}, {"AR", summary.AR}}}});
+      log.write(
+          {{"step", step},
+           {"validation",
+            {{"long_side", long_side}, {"AP", summary.AP}, {"AP50", summary.AP50}, {"AP75", summary.AP75}, {"AR", summary.AR}}}});
       spdlog::info("step {}: AP {:.4f} at {} px (AP50 {:.4f}, AR {:.4f})", step, summary.AP, long_side, summary.AP50, summary.AR);
     }
     ema_->swap();
@@ -189,7 +204,8 @@ class Run {
 
   void export_model(std::int64_t step) {
     ema_->swap();
-    std::map<std::string, std::string> metadata = {{"recipe", recipe_.text}, {"steps", std::to_string(step)}, {"seed", std::to_string(recipe_.seed)}};
+    std::map<std::string, std::string> metadata = {
+        {"recipe", recipe_.text}, {"steps", std::to_string(step)}, {"seed", std::to_string(recipe_.seed)}};
     if (recipe_.stage != Stage::kSpatial && !recipe_.init.empty()) keep_provenance(metadata);
     if (!recipe_.licence.empty()) metadata["licence"] = recipe_.licence;
     if (!recipe_.attribution.empty()) metadata["attribution"] = recipe_.attribution;

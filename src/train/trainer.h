@@ -12,16 +12,16 @@ namespace vepe::train {
 class ClipCache;
 
 struct TrainOptions {
-  std::filesystem::path run;         // folder of the run: checkpoint/, metrics.jsonl, recipe.toml, model.safetensors
-  bool resume = false;               // go on where the run's checkpoint is; otherwise the folder must not hold one
+  std::filesystem::path run;  // folder of the run: checkpoint/, metrics.jsonl, recipe.toml, model.safetensors
+  bool resume = false;        // go on where the run's checkpoint is; otherwise the folder must not hold one
   ProgressStyle progress = ProgressStyle::kNone;
   std::shared_ptr<ClipCache> cache;  // of the same spatial phase, data and seed, shared by runs; filled by the first; may be null
   std::int64_t stop_after = 0;       // optimiser steps of this call; 0: to the end of the schedule (for tests and time slots)
 };
 
 struct TrainResult {
-  std::int64_t step = 0;             // optimiser steps done in all
-  bool finished = false;             // false when interrupted
+  std::int64_t step = 0;  // optimiser steps done in all
+  bool finished = false;  // false when interrupted
   double last_loss = 0;
 };
 

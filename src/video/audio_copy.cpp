@@ -19,10 +19,12 @@ AudioCopy::AudioCopy(const std::string& source, AVFormatContext* output)
     : demuxer_(source, 15), stream_(audio_of(demuxer_, source)), output_(output), packet_(make_packet()) {
   const AVCodecID codec = stream_->codecpar->codec_id;
   if (avformat_query_codec(output->oformat, codec, FF_COMPLIANCE_NORMAL) != 1) {
-    throw Error(ErrorCode::kInput, source, std::string("its audio (") + avcodec_get_name(codec) + ") does not fit MP4 and is left out");
+    throw Error(ErrorCode::kInput, source,
+                std::string("its audio (") + avcodec_get_name(codec) + ") does not fit MP4 and is left out");
   }
   target_ = avformat_new_stream(output, nullptr);
-  if (target_ == nullptr || avcodec_parameters_copy(target_->codecpar, stream_->codecpar) < 0) throw Error(ErrorCode::kMemory, source, "out of memory");
+  if (target_ == nullptr || avcodec_parameters_copy(target_->codecpar, stream_->codecpar) < 0)
+    throw Error(ErrorCode::kMemory, source, "out of memory");
   target_->codecpar->codec_tag = 0;  // tags belong to the container they came from
   target_->time_base = stream_->time_base;
   const int video = demuxer_.best_stream(AVMEDIA_TYPE_VIDEO);

@@ -20,7 +20,8 @@ constexpr char kNoMediaRemedy[] = "replace it by a sound copy, or re-mux it with
 void check_local_file(const std::string& source) {
   std::error_code error;
   const auto status = std::filesystem::status(source, error);
-  if (status.type() == std::filesystem::file_type::not_found) throw Error(ErrorCode::kInput, source, "there is no such file", "check the path");
+  if (status.type() == std::filesystem::file_type::not_found)
+    throw Error(ErrorCode::kInput, source, "there is no such file", "check the path");
   if (status.type() == std::filesystem::file_type::directory) {
     throw Error(ErrorCode::kInput, source, "is a folder, not a video", "name the files in it");
   }
@@ -32,7 +33,8 @@ void check_local_file(const std::string& source) {
 [[noreturn]] void fail_to_open(const std::string& source, int error, bool expired) {
   if (interrupted()) throw Error(ErrorCode::kInterrupted, source, "interrupted");
   if (is_camera(source)) {
-    throw Error(ErrorCode::kDevice, source, "no camera there: " + libav_message(error), "list cameras with `ls /dev/video*`, check the permissions");
+    throw Error(ErrorCode::kDevice, source, "no camera there: " + libav_message(error),
+                "list cameras with `ls /dev/video*`, check the permissions");
   }
   if (is_address(source)) {
     throw Error(ErrorCode::kInput, source, expired ? "no answer in time" : "cannot be opened: " + libav_message(error),

@@ -51,7 +51,8 @@ Colour mixed(Colour a, Colour b, float share_of_b) {
 }
 
 Side side_of(const Skeleton& skeleton, int keypoint) {
-  return static_cast<std::size_t>(keypoint) < skeleton.sides.size() ? skeleton.sides[static_cast<std::size_t>(keypoint)] : Side::kCentre;
+  return static_cast<std::size_t>(keypoint) < skeleton.sides.size() ? skeleton.sides[static_cast<std::size_t>(keypoint)]
+                                                                    : Side::kCentre;
 }
 
 Side side_of_limb(const Skeleton& skeleton, std::pair<int, int> limb) {
@@ -94,7 +95,8 @@ void draw_person(Image& image, const DrawPerson& person, float height, const Ske
     const float opacity = opacity_of(point.score, options);
     const Position place{point.x, point.y};
     stroke(image, place, place, 1.35f * radius + rim, kDark, 0.7f * opacity);
-    stroke(image, place, place, 1.35f * radius, mixed(colour_of(person, side_of(skeleton, k), options), {255, 255, 255}, 0.45f), opacity);
+    stroke(image, place, place, 1.35f * radius, mixed(colour_of(person, side_of(skeleton, k), options), {255, 255, 255}, 0.45f),
+           opacity);
   }
 }
 
@@ -114,7 +116,9 @@ class Labels {
     x = std::clamp(x, 0, std::max(0, image_.width - width));
     y = std::clamp(y, 0, std::max(0, image_.height - 2 * half));
     cv::Rect plate(x, y, width, 2 * half);
-    for (int tries = 0; tries < 8 && std::any_of(taken_.begin(), taken_.end(), [&](const cv::Rect& other) { return (other & plate).area() > 0; }); ++tries) {
+    for (int tries = 0;
+         tries < 8 && std::any_of(taken_.begin(), taken_.end(), [&](const cv::Rect& other) { return (other & plate).area() > 0; });
+         ++tries) {
       plate.y = std::max(0, plate.y - half);
     }
     taken_.push_back(plate);
@@ -140,14 +144,16 @@ Skeleton skeleton_of(const formats::JointSet& joints) {
   Skeleton skeleton;
   skeleton.limbs = joints.limbs;
   for (const std::string_view name : joints.names) {
-    const bool left = name.starts_with("left") || name.starts_with("l_"), right = name.starts_with("right") || name.starts_with("r_");
+    const bool left = name.starts_with("left") || name.starts_with("l_"),
+               right = name.starts_with("right") || name.starts_with("r_");
     skeleton.sides.push_back(left ? Side::kLeft : right ? Side::kRight : Side::kCentre);
   }
   return skeleton;
 }
 
 Colour track_colour(std::int64_t track_id) {
-  const double hue = std::fmod(0.07 + 0.61803398875 * static_cast<double>(track_id & 0xffffff), 1.0) * 6;  // golden ratio: no two near ids alike
+  const double hue =
+      std::fmod(0.07 + 0.61803398875 * static_cast<double>(track_id & 0xffffff), 1.0) * 6;  // golden ratio: no two near ids alike
   const double low = track_id % 3 == 1 ? 0.35 : 0.12, high = track_id % 2 == 0 ? 1.0 : 0.88;
   Colour colour;
   for (std::size_t c = 0; c < 3; ++c) {
@@ -201,7 +207,8 @@ void Trails::draw(Image& image, const DrawOptions& options) const {
       const float freshness = 1 - static_cast<float>(frame_ - newer.frame) / static_cast<float>(length_);
       const float step = std::hypot(newer.place.x - older.place.x, newer.place.y - older.place.y);
       if (step > 0.6f * newer.size) continue;  // a jump is no path
-      stroke(image, older.place, newer.place, (0.35f + 0.65f * freshness) * limb_radius(newer.size, options), colour, 0.75f * freshness);
+      stroke(image, older.place, newer.place, (0.35f + 0.65f * freshness) * limb_radius(newer.size, options), colour,
+             0.75f * freshness);
     }
   }
 }

@@ -107,7 +107,8 @@ TEST(Draw, LabelNamesTheTrackAndStaysInside) {
 TEST(Draw, EmptyAndOddInputIsHarmless) {
   Image image = black(30, 30);
   const double nan = std::nan("");
-  const std::vector<DrawKeypoint> bad{{static_cast<float>(nan), 1, 1}, {1, static_cast<float>(nan), 1}, {5, 5, static_cast<float>(nan)}};
+  const std::vector<DrawKeypoint> bad{
+      {static_cast<float>(nan), 1, 1}, {1, static_cast<float>(nan), 1}, {5, 5, static_cast<float>(nan)}};
   const Skeleton wild{{{0, 99}, {-1, 2}, {1, 2}}, {}};
   draw_people(image, std::vector<DrawPerson>{{bad, 1, 3}, {{}, 1, 4}}, wild);
   EXPECT_EQ(brightness(image), 0);
@@ -144,7 +145,8 @@ TEST(Trails, FadeAndForget) {
   trails.draw(image);
   const auto at = [&](int x) {
     int most = 0;
-    for (int y = 70; y < 90; ++y) most = std::max({most, int{image.row(y)[3 * x]}, int{image.row(y)[3 * x + 1]}, int{image.row(y)[3 * x + 2]}});
+    for (int y = 70; y < 90; ++y)
+      most = std::max({most, int{image.row(y)[3 * x]}, int{image.row(y)[3 * x + 1]}, int{image.row(y)[3 * x + 2]}});
     return most;
   };
   EXPECT_GT(at(84), at(74)) << "old pieces are paler";

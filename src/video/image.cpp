@@ -20,7 +20,8 @@ constexpr char kReplace[] = "replace the file by a sound copy";
 constexpr char kConvert[] = "convert it to JPEG or PNG";
 
 bool has_text(Bytes bytes, std::size_t offset, std::string_view text) {
-  return offset <= bytes.size() && bytes.size() - offset >= text.size() && std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;
+  return offset <= bytes.size() && bytes.size() - offset >= text.size() &&
+         std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;
 }
 
 std::uint32_t number(Bytes bytes, std::size_t offset, bool little) {
@@ -48,7 +49,8 @@ void check_bmp(Bytes file, std::uint64_t max_pixels, const std::string& where) {
   if (file.size() < 34) throw Error(ErrorCode::kInput, where, "truncated BMP: no header", kReplace);
   if (number(file, 14, true) < 40) return;  // the old header holds 16-bit sizes, which are small enough
   const auto width = static_cast<std::int32_t>(number(file, 18, true)), height = static_cast<std::int32_t>(number(file, 22, true));
-  check_image_size(static_cast<std::uint64_t>(std::max(0, width)), static_cast<std::uint64_t>(std::abs(std::int64_t{height})), max_pixels, where);
+  check_image_size(static_cast<std::uint64_t>(std::max(0, width)), static_cast<std::uint64_t>(std::abs(std::int64_t{height})),
+                   max_pixels, where);
   const std::uint64_t start = number(file, 10, true), bits = file[28] | file[29] << 8, compression = number(file, 30, true);
   const std::uint64_t row_bytes = (static_cast<std::uint64_t>(width) * bits + 31) / 32 * 4;
   const bool plain = compression == 0 || compression == 3;
@@ -120,12 +122,14 @@ Image decode_image(Bytes bytes, const std::string& where, std::uint64_t max_pixe
   if (bytes.empty()) throw Error(ErrorCode::kInput, where, "the file is empty", kReplace);
   if (bytes.size() > 0x7fffffff) throw Error(ErrorCode::kInput, where, "the file is larger than 2 GB", kConvert);
   if (has_text(bytes, 0, "\xff\xd8\xff")) return make_upright(decode_jpeg(bytes, where, max_pixels), stated_orientation(bytes));
-  if (!check_container(bytes, max_pixels, where)) throw Error(ErrorCode::kInput, where, "is no JPEG, PNG, BMP, TIFF or WebP picture", kConvert);
+  if (!check_container(bytes, max_pixels, where))
+    throw Error(ErrorCode::kInput, where, "is no JPEG, PNG, BMP, TIFF or WebP picture", kConvert);
   return make_upright(decode_with_opencv(bytes, max_pixels, where), stated_orientation(bytes));
 }
 
 Image read_image(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) throw Error(ErrorCode::kInput, path.string(), "is a folder, not a picture", "name the files in it");
+  if (std::filesystem::is_directory(path))
+    throw Error(ErrorCode::kInput, path.string(), "is a folder, not a picture", "name the files in it");
   const std::string bytes = read_file(path);
   return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, path.string());
 }

@@ -129,7 +129,8 @@ struct Compressor {
 }  // namespace
 
 void check_image_size(std::uint64_t width, std::uint64_t height, std::uint64_t max_pixels, const std::string& where) {
-  if (width == 0 || height == 0) throw Error(ErrorCode::kInput, where, "the picture has no pixels (its width or height is 0)", "remove the file");
+  if (width == 0 || height == 0)
+    throw Error(ErrorCode::kInput, where, "the picture has no pixels (its width or height is 0)", "remove the file");
   if (width > max_pixels || height > max_pixels / width) {
     throw Error(ErrorCode::kInput, where, "the picture is too large: " + std::to_string(width) + "x" + std::to_string(height),
                 "reduce it below " + std::to_string(max_pixels / 1000000) + " megapixels");

@@ -36,16 +36,20 @@ void blend_columns(const std::uint8_t* from, const Taps& taps, float* to) {
   }
 }
 
-void blend_rows(const float* __restrict a, const float* __restrict b, float weight, std::size_t count, std::uint8_t* __restrict to) {
-  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(static_cast<int>(a[i] * (1 - weight) + b[i] * weight + 0.5f));
+void blend_rows(const float* __restrict a, const float* __restrict b, float weight, std::size_t count,
+                std::uint8_t* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i)
+    to[i] = static_cast<std::uint8_t>(static_cast<int>(a[i] * (1 - weight) + b[i] * weight + 0.5f));
 }
 
 }  // namespace
 
 Image resize_bilinear(const Image& image, int width, int height) {
   if (width <= 0 || height <= 0 || image.width <= 0 || image.height <= 0) {
-    throw Error(ErrorCode::kUsage, "", "cannot resize " + std::to_string(image.width) + "x" + std::to_string(image.height) + " to " +
-                std::to_string(width) + "x" + std::to_string(height), "both sizes have to be positive");
+    throw Error(ErrorCode::kUsage, "",
+                "cannot resize " + std::to_string(image.width) + "x" + std::to_string(image.height) + " to " +
+                    std::to_string(width) + "x" + std::to_string(height),
+                "both sizes have to be positive");
   }
   if (width == image.width && height == image.height) return image;
   const Taps columns = make_taps(image.width, width), rows = make_taps(image.height, height);

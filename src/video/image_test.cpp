@@ -122,11 +122,30 @@ TEST(Image, EveryExifOrientation) {
   const Image stored = decode_image(plain, "plain");
   const int w = stored.width, h = stored.height;
   // Where the stored pixel of an upright (x, y) lies, written out for each of the eight from the EXIF standard.
-  const std::function<std::pair<int, int>(int, int)> stored_at[] = {
-      [=](int x, int y) { return std::pair{x, y}; },                  [=](int x, int y) { return std::pair{w - 1 - x, y}; },
-      [=](int x, int y) { return std::pair{w - 1 - x, h - 1 - y}; },  [=](int x, int y) { return std::pair{x, h - 1 - y}; },
-      [=](int x, int y) { return std::pair{y, x}; },                  [=](int x, int y) { return std::pair{y, h - 1 - x}; },
-      [=](int x, int y) { return std::pair{w - 1 - y, h - 1 - x}; },  [=](int x, int y) { return std::pair{w - 1 - y, x}; }};
+  const std::function<std::pair<int, int>(int, int)> stored_at[] = {[=](int x, int y) {
+                                                                      return std::pair{x, y};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{w - 1 - x, y};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{w - 1 - x, h - 1 - y};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{x, h - 1 - y};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{y, x};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{y, h - 1 - x};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{w - 1 - y, h - 1 - x};
+                                                                    },
+                                                                    [=](int x, int y) {
+                                                                      return std::pair{w - 1 - y, x};
+                                                                    }};
   for (int orientation = 1; orientation <= 8; ++orientation) {
     for (const bool little : {true, false}) {
       const Image upright = decode_image(with_exif(plain, static_cast<std::uint8_t>(orientation), little), "exif");
@@ -135,7 +154,8 @@ TEST(Image, EveryExifOrientation) {
       for (int y = 0; y < upright.height; ++y) {
         for (int x = 0; x < upright.width; ++x) {
           const auto [sx, sy] = stored_at[orientation - 1](x, y);
-          for (int c = 0; c < 3; ++c) ASSERT_EQ(upright.row(y)[3 * x + c], stored.row(sy)[3 * sx + c]) << orientation << " at " << x << "," << y;
+          for (int c = 0; c < 3; ++c)
+            ASSERT_EQ(upright.row(y)[3 * x + c], stored.row(sy)[3 * sx + c]) << orientation << " at " << x << "," << y;
         }
       }
     }
@@ -236,9 +256,11 @@ TEST(Image, ZeroAndHugeSizesAreRefusedBeforeAllocation) {
   std::vector<std::uint8_t> png = bytes_of(folder / "a.png"), jpeg = bytes_of(folder / "a.jpg"), bmp = bytes_of(folder / "a.bmp");
   for (const std::uint8_t size : {0, 0x7f}) {
     std::fill_n(png.begin() + 16, 8, size);
-    EXPECT_NE(error_line(ErrorCode::kInput, [&] { decode_image(png, "png"); }).find(size == 0 ? "no pixels" : "too large"), std::string::npos);
+    EXPECT_NE(error_line(ErrorCode::kInput, [&] { decode_image(png, "png"); }).find(size == 0 ? "no pixels" : "too large"),
+              std::string::npos);
     std::fill_n(bmp.begin() + 18, 8, size);
-    EXPECT_NE(error_line(ErrorCode::kInput, [&] { decode_image(bmp, "bmp"); }).find(size == 0 ? "no pixels" : "too large"), std::string::npos);
+    EXPECT_NE(error_line(ErrorCode::kInput, [&] { decode_image(bmp, "bmp"); }).find(size == 0 ? "no pixels" : "too large"),
+              std::string::npos);
   }
   const std::uint8_t frame[] = {0xff, 0xc0};
   const auto header = std::search(jpeg.begin(), jpeg.end(), std::begin(frame), std::end(frame));
@@ -258,7 +280,8 @@ TEST(Image, ResizeIsTwoTapBilinearAtHalfPixelCentres) {
     ASSERT_EQ(resized.pixels.size(), static_cast<std::size_t>(width * height * 3));
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
-        const double sx = std::max(0.0, (x + 0.5) * image.width / width - 0.5), sy = std::max(0.0, (y + 0.5) * image.height / height - 0.5);
+        const double sx = std::max(0.0, (x + 0.5) * image.width / width - 0.5),
+                     sy = std::max(0.0, (y + 0.5) * image.height / height - 0.5);
         const int x0 = static_cast<int>(sx), y0 = static_cast<int>(sy);
         const int x1 = std::min(x0 + 1, image.width - 1), y1 = std::min(y0 + 1, image.height - 1);
         for (int c = 0; c < 3; ++c) {

@@ -46,7 +46,7 @@ using AvInput = std::unique_ptr<AVFormatContext, InputDeleter>;
 using AvOutput = std::unique_ptr<AVFormatContext, OutputDeleter>;
 using AvScaler = std::unique_ptr<SwsContext, ScalerDeleter>;
 
-AvFrame make_frame();    // both throw Error(kMemory)
+AvFrame make_frame();  // both throw Error(kMemory)
 AvPacket make_packet();
 
 // A picture buffer whose rows start on 64 bytes: swscale's vector code may write a little past a row's end.

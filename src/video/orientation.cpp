@@ -11,7 +11,8 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 bool has_text(Bytes bytes, std::size_t offset, std::string_view text) {
-  return offset <= bytes.size() && bytes.size() - offset >= text.size() && std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;
+  return offset <= bytes.size() && bytes.size() - offset >= text.size() &&
+         std::memcmp(bytes.data() + offset, text.data(), text.size()) == 0;
 }
 
 // Reads integers of a TIFF structure in its own byte order; out-of-range reads give nothing.
@@ -113,7 +114,8 @@ Image make_upright(Image image, Orientation orientation) {
   // The upright pixel (x, y) is the stored pixel at (x, y), read backwards where asked, with axes exchanged if swapped.
   const bool reverse_x = code == 2 || code == 3 || code == 7 || code == 8;
   const bool reverse_y = code == 3 || code == 4 || code == 6 || code == 7;
-  Image upright{swapped ? image.height : image.width, swapped ? image.width : image.height, std::vector<std::uint8_t>(image.pixels.size())};
+  Image upright{swapped ? image.height : image.width, swapped ? image.width : image.height,
+                std::vector<std::uint8_t>(image.pixels.size())};
   const std::ptrdiff_t row_bytes = std::ptrdiff_t{3} * image.width;
   const std::ptrdiff_t step_x = reverse_x ? -3 : 3, step_y = reverse_y ? -row_bytes : row_bytes;
   const std::ptrdiff_t origin = (reverse_x ? row_bytes - 3 : 0) + (reverse_y ? row_bytes * (image.height - 1) : 0);

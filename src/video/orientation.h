@@ -10,7 +10,7 @@ namespace vepe::video {
 // How stored pixels become an upright picture, numbered as EXIF tag 0x0112 numbers them.
 enum class Orientation {
   kUpright = 1,
-  kMirrored = 2,         // left and right exchanged
+  kMirrored = 2,  // left and right exchanged
   kTurned180 = 3,
   kFlipped = 4,          // top and bottom exchanged
   kTransposed = 5,       // rows and columns exchanged

@@ -13,23 +13,23 @@
 namespace vepe::video {
 
 struct ReaderOptions {
-  FrameRange range;          // which frames `read` hands out
-  int threads = 2;           // of the decoder; 0 = one per core. Pixels do not depend on it.
-  double image_fps = 25;     // the rate given to a sequence of pictures, which has none of its own
-  double timeout_s = 15;     // for an address or a camera that stays silent
+  FrameRange range;       // which frames `read` hands out
+  int threads = 2;        // of the decoder; 0 = one per core. Pixels do not depend on it.
+  double image_fps = 25;  // the rate given to a sequence of pictures, which has none of its own
+  double timeout_s = 15;  // for an address or a camera that stays silent
 };
 
 struct VideoInfo {
-  std::string source;                       // as the user wrote it
-  std::string container, codec;             // libav's short names; "images" for a sequence of pictures
-  int width = 0, height = 0;                // of the first upright frame
-  double fps = 0;                           // average; 0 = unknown
+  std::string source;            // as the user wrote it
+  std::string container, codec;  // libav's short names; "images" for a sequence of pictures
+  int width = 0, height = 0;     // of the first upright frame
+  double fps = 0;                // average; 0 = unknown
   std::optional<double> duration_s;
   std::optional<std::int64_t> frame_count;  // of the whole source, an estimate for progress; unknown for live sources
   double pixel_aspect = 1;                  // width / height of one upright pixel. Frames are handed out as they are coded:
                                             // coordinates are stored pixels, and a player stretches the written video likewise
   bool has_audio = false;
-  bool live = false;                        // camera, address or pipe: cannot be opened a second time
+  bool live = false;  // camera, address or pipe: cannot be opened a second time
 };
 
 struct Frame {

@@ -46,7 +46,8 @@ class LibavBackend : public VideoReader::Backend {
       const double pts_s = time_of(*decoded_);
       const std::int64_t index = next_index_++;
       if (!options_.range.contains(index)) continue;
-      check_image_size(static_cast<std::uint64_t>(decoded_->width), static_cast<std::uint64_t>(decoded_->height), kMaxImagePixels, source_);
+      check_image_size(static_cast<std::uint64_t>(decoded_->width), static_cast<std::uint64_t>(decoded_->height), kMaxImagePixels,
+                       source_);
       converter_.convert(*decoded_, orientation_of(*decoded_), frame.image);
       frame.index = index;
       frame.pts_s = pts_s;
@@ -74,7 +75,8 @@ class LibavBackend : public VideoReader::Backend {
                   "re-encode the video as H.264");
     }
     decoder_.reset(avcodec_alloc_context3(codec));
-    if (!decoder_ || avcodec_parameters_to_context(decoder_.get(), stream_->codecpar) < 0) throw Error(ErrorCode::kMemory, source_, "out of memory");
+    if (!decoder_ || avcodec_parameters_to_context(decoder_.get(), stream_->codecpar) < 0)
+      throw Error(ErrorCode::kMemory, source_, "out of memory");
     decoder_->pkt_timebase = stream_->time_base;
     decoder_->thread_count = options_.threads;
     decoder_->opaque = &complaints_;
@@ -91,7 +93,9 @@ class LibavBackend : public VideoReader::Backend {
   // up to there, so that frame numbers follow from times. Says whether it did.
   bool seek_near_first() {
     const std::int64_t count = avformat_index_get_entries_count(stream_);
-    if (demuxer_->is_live() || options_.range.first <= kMostReordered || count != stream_->nb_frames || count <= options_.range.first) return false;
+    if (demuxer_->is_live() || options_.range.first <= kMostReordered || count != stream_->nb_frames ||
+        count <= options_.range.first)
+      return false;
     const AVIndexEntry* start = avformat_index_get_entry(stream_, 0);
     const AVIndexEntry* second = avformat_index_get_entry(stream_, 1);
     ticks_per_frame_ = second->timestamp - start->timestamp;
@@ -100,7 +104,8 @@ class LibavBackend : public VideoReader::Backend {
     for (std::int64_t i = 0; i <= options_.range.first; ++i) {
       const AVIndexEntry* entry = avformat_index_get_entry(stream_, static_cast<int>(i));
       if (entry->size == 0 || entry->timestamp != start_timestamp + i * ticks_per_frame_) return false;
-      if ((entry->flags & AVINDEX_KEYFRAME) != 0 && i + kMostReordered <= options_.range.first) key = i, key_timestamp = entry->timestamp;
+      if ((entry->flags & AVINDEX_KEYFRAME) != 0 && i + kMostReordered <= options_.range.first)
+        key = i, key_timestamp = entry->timestamp;
     }
     if (key == 0 || ticks_per_frame_ <= 0) return false;
     return av_seek_frame(demuxer_->get(), stream_->index, key_timestamp, AVSEEK_FLAG_BACKWARD) >= 0;
@@ -214,7 +219,8 @@ class LibavBackend : public VideoReader::Backend {
       report.warning = source_ + ": the file ends early, after " + std::to_string(next_index_) + " frames" +
                        (announced > next_index_ ? " of " + std::to_string(announced) : "") + "; it seems to be cut off";
     } else if (report.errors > 0) {
-      report.warning = source_ + ": damaged data: the decoder met " + std::to_string(report.errors) + " errors, some frames may look broken";
+      report.warning =
+          source_ + ": damaged data: the decoder met " + std::to_string(report.errors) + " errors, some frames may look broken";
     } else if (handed_out_ == 0) {
       report.warning = source_ + ": no frame in the range; the video has " + std::to_string(next_index_) + " frames";
     }

@@ -62,7 +62,8 @@ TEST(Reader, WhatIsWrongIsSaid) {
   EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("audio_only.m4a")); }).find("only audio"), std::string::npos);
   EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("zero_bytes.mp4")); }).find("empty"), std::string::npos);
   EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("zero_frames.mp4")); }).find("no video stream"), std::string::npos);
-  EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("truncated_half_no_moov.mp4")); }).find("cut off"), std::string::npos);
+  EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("truncated_half_no_moov.mp4")); }).find("cut off"),
+            std::string::npos);
   EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("nowhere.mp4")); }).find("no such file"), std::string::npos);
   EXPECT_NE(error_line(ErrorCode::kInput, [] { read_all(torture("")); }).find("folder"), std::string::npos);
   error_line(ErrorCode::kDevice, [] { VideoReader reader("/dev/video987"); });
@@ -76,8 +77,9 @@ TEST(Reader, WhatIsWrongIsSaid) {
 TEST(Reader, EveryCodecShowsTheSamePictures) {
   const std::vector<Frame> base = read_all(torture("base_384x288_30f.mp4"));
   ASSERT_EQ(base.size(), 30u);
-  for (const char* name : {"hevc.mp4", "hevc_10bit.mp4", "h264_10bit.mp4", "h264_yuv444.mp4", "vp8.webm", "vp9.webm", "mpeg4.avi", "mpeg2.ts",
-                           "fragmented.mp4", "h264_bframes.mkv", "with_audio_aac.mp4", "audio_first_stream.mp4", "sar_2_1.mp4"}) {
+  for (const char* name :
+       {"hevc.mp4", "hevc_10bit.mp4", "h264_10bit.mp4", "h264_yuv444.mp4", "vp8.webm", "vp9.webm", "mpeg4.avi", "mpeg2.ts",
+        "fragmented.mp4", "h264_bframes.mkv", "with_audio_aac.mp4", "audio_first_stream.mp4", "sar_2_1.mp4"}) {
     const std::vector<Frame> frames = read_all(torture(name));
     ASSERT_EQ(frames.size(), base.size()) << name;
     for (std::size_t i = 0; i < base.size(); ++i) EXPECT_GT(psnr(frames[i].image, base[i].image), 26) << name << " frame " << i;
@@ -99,7 +101,8 @@ TEST(Reader, GreyIsGrey) {
 // The coded pictures of the rotated clips are those of the base clip, so turning gives equality to the last bit.
 TEST(Reader, RotatedClipIsTheBaseClipTurned) {
   const std::vector<Frame> base = read_all(torture("base_384x288_30f.mp4"));
-  for (const auto& [name, turn] : {std::pair{"rot90_meta.mp4", Orientation::kCounterclockwise}, {"rot180_meta.mp4", Orientation::kTurned180},
+  for (const auto& [name, turn] : {std::pair{"rot90_meta.mp4", Orientation::kCounterclockwise},
+                                   {"rot180_meta.mp4", Orientation::kTurned180},
                                    {"rot270_meta.mp4", Orientation::kClockwise}}) {
     const std::vector<Frame> frames = read_all(torture(name));
     ASSERT_EQ(frames.size(), base.size());
@@ -163,7 +166,8 @@ TEST(Reader, DamageIsAWarning) {
   EXPECT_NE(report_of("truncated_70pct.avi").warning.find("after 21 frames of 30"), std::string::npos);
   EXPECT_TRUE(report_of("truncated_60pct_moov_first.mp4").truncated);
   EXPECT_GE(report_of("bitflips_mid.mp4").errors, 1);
-  for (const char* sound : {"base_384x288_30f.mp4", "mpeg2.ts", "vp9.webm", "mpeg4.avi", "fragmented.mp4", "with_audio_aac.mp4", "anim.gif"}) {
+  for (const char* sound :
+       {"base_384x288_30f.mp4", "mpeg2.ts", "vp9.webm", "mpeg4.avi", "fragmented.mp4", "with_audio_aac.mp4", "anim.gif"}) {
     EXPECT_EQ(report_of(sound).warning, "") << sound;
   }
 }
@@ -185,7 +189,8 @@ TEST(Reader, InfoDescribesTheUprightVideo) {
 TEST(Reader, PictureSequencesKeepTheirSizes) {
   std::vector<std::filesystem::path> pictures;
   const nlohmann::json facts = expected();
-  for (const auto& name : facts["imgseq_mixed_sizes/"]["files"]) pictures.push_back(torture("imgseq_mixed_sizes") / name.get<std::string>());
+  for (const auto& name : facts["imgseq_mixed_sizes/"]["files"])
+    pictures.push_back(torture("imgseq_mixed_sizes") / name.get<std::string>());
   VideoReader reader(pictures, {.image_fps = 10});
   EXPECT_EQ(reader.info().frame_count, 3);
   std::vector<std::pair<int, int>> sizes;

@@ -16,12 +16,17 @@ namespace {
 // swscale's name of a matrix; unspecified ones count as BT.601.
 int coefficients(AVColorSpace space) {
   switch (space) {
-    case AVCOL_SPC_BT709: return SWS_CS_ITU709;
-    case AVCOL_SPC_FCC: return SWS_CS_FCC;
-    case AVCOL_SPC_SMPTE240M: return SWS_CS_SMPTE240M;
+    case AVCOL_SPC_BT709:
+      return SWS_CS_ITU709;
+    case AVCOL_SPC_FCC:
+      return SWS_CS_FCC;
+    case AVCOL_SPC_SMPTE240M:
+      return SWS_CS_SMPTE240M;
     case AVCOL_SPC_BT2020_NCL:
-    case AVCOL_SPC_BT2020_CL: return SWS_CS_BT2020;
-    default: return SWS_CS_ITU601;
+    case AVCOL_SPC_BT2020_CL:
+      return SWS_CS_BT2020;
+    default:
+      return SWS_CS_ITU601;
   }
 }
 
@@ -43,8 +48,8 @@ void RgbConverter::prepare(const AVFrame& frame) {
     return;
   }
   const auto format = static_cast<AVPixelFormat>(frame.format);
-  scaler_.reset(sws_getContext(frame.width, frame.height, format, frame.width, frame.height, AV_PIX_FMT_RGB24, SWS_BICUBIC, nullptr, nullptr,
-                               nullptr));
+  scaler_.reset(sws_getContext(frame.width, frame.height, format, frame.width, frame.height, AV_PIX_FMT_RGB24, SWS_BICUBIC, nullptr,
+                               nullptr, nullptr));
   if (!scaler_) {
     const char* name = av_get_pix_fmt_name(format);
     throw Error(ErrorCode::kInput, "", std::string("pixel format ") + (name ? name : "unknown") + " cannot be converted",
@@ -55,8 +60,8 @@ void RgbConverter::prepare(const AVFrame& frame) {
   if (sws_getColorspaceDetails(scaler_.get(), &source_table, &source_range, &target_table, &target_range, &brightness, &contrast,
                                &saturation) >= 0) {
     if (frame.color_range == AVCOL_RANGE_JPEG) source_range = 1;
-    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(coefficients(frame.colorspace)), source_range, target_table, target_range,
-                             brightness, contrast, saturation);
+    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(coefficients(frame.colorspace)), source_range, target_table,
+                             target_range, brightness, contrast, saturation);
   }
   buffer_ = make_picture(frame.width, frame.height, AV_PIX_FMT_RGB24);
   width_ = frame.width, height_ = frame.height, format_ = frame.format, matrix_ = frame.colorspace, range_ = frame.color_range;

@@ -34,12 +34,15 @@ Colour heat(double value) {
   return colour;
 }
 
-cv::Scalar scalar(Colour colour) { return {static_cast<double>(colour[0]), static_cast<double>(colour[1]), static_cast<double>(colour[2])}; }
+cv::Scalar scalar(Colour colour) {
+  return {static_cast<double>(colour[0]), static_cast<double>(colour[1]), static_cast<double>(colour[2])};
+}
 
 void write(cv::Mat& canvas, const std::string& text, cv::Point centre, double size, const cv::Scalar& colour, int thickness = 1) {
   int baseline = 0;
   const cv::Size box = cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, size, thickness, &baseline);
-  cv::putText(canvas, text, {centre.x - box.width / 2, centre.y + box.height / 2}, cv::FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv::LINE_AA);
+  cv::putText(canvas, text, {centre.x - box.width / 2, centre.y + box.height / 2}, cv::FONT_HERSHEY_SIMPLEX, size, colour,
+              thickness, cv::LINE_AA);
 }
 
 void draw_frame(cv::Mat& canvas, const ChartFrame& frame, cv::Point corner, const Skeleton& skeleton) {
@@ -48,7 +51,8 @@ void draw_frame(cv::Mat& canvas, const ChartFrame& frame, cv::Point corner, cons
   std::vector<std::vector<DrawKeypoint>> keypoints;
   for (const DrawPerson& person : frame.people) {
     auto& points = keypoints.emplace_back(person.keypoints.begin(), person.keypoints.end());
-    for (DrawKeypoint& p : points) p.x = static_cast<float>((p.x + 0.5) * scale - 0.5), p.y = static_cast<float>((p.y + 0.5) * scale - 0.5);
+    for (DrawKeypoint& p : points)
+      p.x = static_cast<float>((p.x + 0.5) * scale - 0.5), p.y = static_cast<float>((p.y + 0.5) * scale - 0.5);
   }
   std::vector<DrawPerson> people = frame.people;
   for (std::size_t i = 0; i < people.size(); ++i) people[i].keypoints = keypoints[i];
@@ -71,20 +75,23 @@ void draw_head(cv::Mat& canvas, const ChartFrame& frame, const DrawPerson& perso
   const float height = std::max({bottom - top, (right - left) * kThumbHeight / kThumbWidth, 4.f}) * 1.3f;
   const float width = height * kThumbWidth / kThumbHeight;
   cv::Mat crop(kThumbHeight, kThumbWidth, CV_8UC3);
-  const cv::Matx23f picture_from_crop(width / kThumbWidth, 0, (left + right - width) / 2, 0, height / kThumbHeight, (top + bottom - height) / 2);
+  const cv::Matx23f picture_from_crop(width / kThumbWidth, 0, (left + right - width) / 2, 0, height / kThumbHeight,
+                                      (top + bottom - height) / 2);
   cv::Mat source = view_of(*frame.image);
   if (const int step = static_cast<int>(height / kThumbHeight); step > 1) {  // against aliasing
     cv::Mat smooth;
     cv::blur(source, smooth, cv::Size(step, step));
     source = smooth;
   }
-  cv::warpAffine(source, crop, picture_from_crop, crop.size(), cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, cv::BORDER_CONSTANT, kPaper);
+  cv::warpAffine(source, crop, picture_from_crop, crop.size(), cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, cv::BORDER_CONSTANT,
+                 kPaper);
   crop.copyTo(canvas(cv::Rect(thumb.x, thumb.y, kThumbWidth, kThumbHeight)));
   const bool tracked = person.track_id >= 0;
   const Colour colour = tracked ? track_colour(person.track_id) : Colour{90, 90, 96};
   cv::rectangle(canvas, cv::Rect(id.x - 18, id.y - 11, 36, 22), scalar(colour), cv::FILLED);
   const bool bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 130;
-  write(canvas, tracked ? std::to_string(person.track_id) : "-", id, 0.5, bright ? cv::Scalar(10, 10, 12) : cv::Scalar(255, 255, 255));
+  write(canvas, tracked ? std::to_string(person.track_id) : "-", id, 0.5,
+        bright ? cv::Scalar(10, 10, 12) : cv::Scalar(255, 255, 255));
 }
 
 void draw_scale(cv::Mat& canvas, cv::Point corner, int width) {
@@ -101,7 +108,8 @@ void draw_scale(cv::Mat& canvas, cv::Point corner, int width) {
 
 }  // namespace
 
-Image draw_similarity(const ChartFrame& a, const ChartFrame& b, const std::vector<std::vector<double>>& values, const Skeleton& skeleton) {
+Image draw_similarity(const ChartFrame& a, const ChartFrame& b, const std::vector<std::vector<double>>& values,
+                      const Skeleton& skeleton) {
   const int rows = static_cast<int>(a.people.size()), columns = static_cast<int>(b.people.size());
   const int head_width = kIdWidth + kThumbWidth + 8, head_height = kThumbHeight + 30;
   const int cell_width = std::clamp((kWidth - 2 * kMargin - head_width) / std::max(1, columns), kThumbWidth + 4, 110);
@@ -120,7 +128,8 @@ Image draw_similarity(const ChartFrame& a, const ChartFrame& b, const std::vecto
   const int matrix_left = kMargin + head_width;
   for (int j = 0; j < columns; ++j) {
     const int middle = matrix_left + j * cell_width + cell_width / 2;
-    draw_head(canvas, b, b.people[static_cast<std::size_t>(j)], {middle - kThumbWidth / 2, top + kText + 26}, {middle, top + kText + 12});
+    draw_head(canvas, b, b.people[static_cast<std::size_t>(j)], {middle - kThumbWidth / 2, top + kText + 26},
+              {middle, top + kText + 12});
   }
   for (int i = 0; i < rows; ++i) {
     const int y = matrix_top + i * kCellHeight;
@@ -138,7 +147,8 @@ Image draw_similarity(const ChartFrame& a, const ChartFrame& b, const std::vecto
     if (row.empty()) continue;
     const auto best = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
     const bool same = person.track_id >= 0 && person.track_id == b.people[best].track_id;
-    cv::rectangle(canvas, cv::Rect(matrix_left + static_cast<int>(best) * cell_width + 1, y + 1, cell_width - 4, kCellHeight - 4), same ? kRight : kWrong, 2);
+    cv::rectangle(canvas, cv::Rect(matrix_left + static_cast<int>(best) * cell_width + 1, y + 1, cell_width - 4, kCellHeight - 4),
+                  same ? kRight : kWrong, 2);
   }
   return chart;
 }

@@ -52,8 +52,9 @@ bool has_extension(const fs::path& path, std::span<const std::string_view> exten
 }
 
 bool looks_like_video(const fs::path& path) {
-  static constexpr std::string_view kExtensions[] = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
-                                                     ".wmv", ".flv", ".3gp", ".ogv", ".gif", ".y4m", ".mxf", ".vob", ".h264", ".hevc", ".mjpeg"};
+  static constexpr std::string_view kExtensions[] = {".mp4",  ".m4v", ".mov",  ".avi",  ".mkv",  ".webm", ".ts",  ".mts",
+                                                     ".m2ts", ".mpg", ".mpeg", ".wmv",  ".flv",  ".3gp",  ".ogv", ".gif",
+                                                     ".y4m",  ".mxf", ".vob",  ".h264", ".hevc", ".mjpeg"};
   return has_extension(path, kExtensions);
 }
 
@@ -64,7 +65,8 @@ std::string stem_of(const std::string& name) {
   std::string stem = path.stem().string();
   if (stem.empty()) stem = path.parent_path().filename().string();  // a folder written with a slash at its end
   for (char& c : stem) {
-    if (std::iscntrl(static_cast<unsigned char>(c)) != 0 || std::string_view("/\\:*?%\"<>|").find(c) != std::string_view::npos) c = '_';
+    if (std::iscntrl(static_cast<unsigned char>(c)) != 0 || std::string_view("/\\:*?%\"<>|").find(c) != std::string_view::npos)
+      c = '_';
   }
   return stem.empty() || stem == "." || stem == ".." ? "source" : stem;
 }
@@ -79,7 +81,8 @@ class Expander {
     } catch (const Error& error) {
       result_.errors.push_back(error);
     } catch (const fs::filesystem_error& error) {
-      result_.errors.emplace_back(ErrorCode::kInput, item, "cannot be read: " + error.code().message(), "check the path and its permissions");
+      result_.errors.emplace_back(ErrorCode::kInput, item, "cannot be read: " + error.code().message(),
+                                  "check the path and its permissions");
     }
   }
 
@@ -118,7 +121,8 @@ class Expander {
 
   // Files that are neither pictures nor videos (readme, annotations) are passed over; only if nothing is left it is an error.
   void add_files(const std::string& name, std::vector<fs::path> files, const char* what) {
-    std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) { return natural_less(a.string(), b.string()); });
+    std::sort(files.begin(), files.end(),
+              [](const fs::path& a, const fs::path& b) { return natural_less(a.string(), b.string()); });
     std::vector<fs::path> pictures, videos;
     for (fs::path& file : files) {
       if (is_picture_file(file)) {

@@ -9,17 +9,17 @@
 namespace vepe::video {
 
 enum class SourceKind {
-  kVideo,     // anything VideoReader opens by name: file, "-", camera, address
-  kPicture,   // one picture
-  kSequence   // the pictures of one folder or pattern, in the order of their numbers
+  kVideo,    // anything VideoReader opens by name: file, "-", camera, address
+  kPicture,  // one picture
+  kSequence  // the pictures of one folder or pattern, in the order of their numbers
 };
 
 // One thing to predict on.
 struct Source {
   SourceKind kind = SourceKind::kVideo;
-  std::string name;                              // for messages and for VideoReader
-  std::vector<std::filesystem::path> pictures;   // of kPicture (one) and kSequence
-  std::string stem;                              // base name of output files, unique within one expansion
+  std::string name;                             // for messages and for VideoReader
+  std::vector<std::filesystem::path> pictures;  // of kPicture (one) and kSequence
+  std::string stem;                             // base name of output files, unique within one expansion
 };
 
 struct Expansion {

@@ -78,9 +78,9 @@ TEST(Source, EachBadItemGivesOneLineAndTheOthersRun) {
   fs::create_directory(folder / "empty");
   std::ofstream(folder / "empty.txt") << "# nothing\n";
   std::ofstream(folder / "loop.txt") << "@loop.txt\n";
-  const Expansion found = expand_sources({folder / "empty", folder / "nowhere.mp4", folder / "*.nothing", "@" + (folder / "empty.txt").string(),
-                                          "@" + (folder / "none.txt").string(), "@" + (folder / "loop.txt").string(), "", folder / "x%d/y.png",
-                                          folder / "good.mp4"});
+  const Expansion found = expand_sources({folder / "empty", folder / "nowhere.mp4", folder / "*.nothing",
+                                          "@" + (folder / "empty.txt").string(), "@" + (folder / "none.txt").string(),
+                                          "@" + (folder / "loop.txt").string(), "", folder / "x%d/y.png", folder / "good.mp4"});
   EXPECT_EQ(found.sources.size(), 1u);
   ASSERT_EQ(found.errors.size(), 8u);
   for (const Error& error : found.errors) {
@@ -97,7 +97,8 @@ TEST(Source, OutputNamesAreUniqueAndSafe) {
   touch_video(folder / "b/clip.mp4");
   touch_video(folder / "b/clip-2.mp4");
   touch_video(folder / "b/we:ird*.mp4");
-  const Expansion found = expand_sources({folder / "a/clip.mp4", folder / "b/clip.mp4", folder / "b/clip-2.mp4", folder / "b/we:ird*.mp4"});
+  const Expansion found =
+      expand_sources({folder / "a/clip.mp4", folder / "b/clip.mp4", folder / "b/clip-2.mp4", folder / "b/we:ird*.mp4"});
   ASSERT_EQ(found.sources.size(), 4u);
   EXPECT_EQ(found.sources[0].stem, "clip");
   EXPECT_EQ(found.sources[1].stem, "clip-2");

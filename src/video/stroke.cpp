@@ -48,12 +48,14 @@ void stroke(Image& image, Position from, Position to, float radius, Colour colou
   for (int y = top; y <= bottom; ++y) {
     float left = 0, right = 0;
     if (!line.columns(static_cast<float>(y), reach, left, right)) continue;
-    const int begin = std::max(0, static_cast<int>(std::ceil(left))), end = std::min(image.width - 1, static_cast<int>(std::floor(right)));
+    const int begin = std::max(0, static_cast<int>(std::ceil(left))),
+              end = std::min(image.width - 1, static_cast<int>(std::floor(right)));
     std::uint8_t* pixel = image.row(y) + 3 * begin;
     for (int x = begin; x <= end; ++x, pixel += 3) {
       const float distance2 = line.distance2(static_cast<float>(x), static_cast<float>(y));
       if (distance2 >= reach2) continue;
-      const int weight = distance2 <= inside2 ? full : static_cast<int>(static_cast<float>(full) * std::min(1.0f, reach - std::sqrt(distance2)));
+      const int weight =
+          distance2 <= inside2 ? full : static_cast<int>(static_cast<float>(full) * std::min(1.0f, reach - std::sqrt(distance2)));
       for (std::size_t c = 0; c < 3; ++c) {
         pixel[c] = static_cast<std::uint8_t>(pixel[c] + (((static_cast<int>(colour[c]) - pixel[c]) * weight + 128) >> 8));
       }

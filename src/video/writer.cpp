@@ -54,7 +54,8 @@ struct VideoWriter::Backend {
     temporary_ = path_;
     temporary_ += ".part-" + std::to_string(::getpid());
     AVFormatContext* format = nullptr;
-    if (avformat_alloc_output_context2(&format, nullptr, "mp4", temporary_.c_str()) < 0) throw Error(ErrorCode::kMemory, path_.string(), "out of memory");
+    if (avformat_alloc_output_context2(&format, nullptr, "mp4", temporary_.c_str()) < 0)
+      throw Error(ErrorCode::kMemory, path_.string(), "out of memory");
     output_.reset(format);
     check(avio_open(&format->pb, libav_url(temporary_.string()).c_str(), AVIO_FLAG_WRITE));
     video_ = avformat_new_stream(format, nullptr);
@@ -119,22 +120,26 @@ struct VideoWriter::Backend {
     check(avformat_write_header(output_.get(), nullptr));
     packet_ = make_packet();
     rgb_ = make_picture(encoder_->width, encoder_->height, AV_PIX_FMT_RGB24);
-    scaler_.reset(sws_getContext(encoder_->width, encoder_->height, AV_PIX_FMT_RGB24, encoder_->width, encoder_->height, AV_PIX_FMT_YUV420P,
-                                 SWS_BILINEAR, nullptr, nullptr, nullptr));
+    scaler_.reset(sws_getContext(encoder_->width, encoder_->height, AV_PIX_FMT_RGB24, encoder_->width, encoder_->height,
+                                 AV_PIX_FMT_YUV420P, SWS_BILINEAR, nullptr, nullptr, nullptr));
     if (!scaler_) throw Error(ErrorCode::kMemory, path_.string(), "out of memory");
-    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(SWS_CS_DEFAULT), 1, sws_getCoefficients(SWS_CS_ITU709), 0, 0, 1 << 16, 1 << 16);
+    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(SWS_CS_DEFAULT), 1, sws_getCoefficients(SWS_CS_ITU709), 0, 0,
+                             1 << 16, 1 << 16);
   }
 
   // x264 itself would print its complaint.
   void check_preset() const {
-    static constexpr std::string_view kPresets[] = {"ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"};
+    static constexpr std::string_view kPresets[] = {"ultrafast", "superfast", "veryfast", "faster",  "fast",
+                                                    "medium",    "slow",      "slower",   "veryslow"};
     if (std::find(std::begin(kPresets), std::end(kPresets), options_.preset) != std::end(kPresets)) return;
-    throw Error(ErrorCode::kUsage, "preset " + options_.preset, "x264 has no such preset", "use ultrafast, veryfast, medium or slow");
+    throw Error(ErrorCode::kUsage, "preset " + options_.preset, "x264 has no such preset",
+                "use ultrafast, veryfast, medium or slow");
   }
 
   void open_encoder() {
     const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
-    if (codec == nullptr) throw Error(ErrorCode::kOutput, path_.string(), "libavcodec was built without x264", "install libavcodec with libx264");
+    if (codec == nullptr)
+      throw Error(ErrorCode::kOutput, path_.string(), "libavcodec was built without x264", "install libavcodec with libx264");
     AvCodec encoder(avcodec_alloc_context3(codec));
     if (!encoder) throw Error(ErrorCode::kMemory, path_.string(), "out of memory");
     encoder->width = width_ + width_ % 2;
@@ -155,8 +160,9 @@ struct VideoWriter::Backend {
     private_options.set("preset", options_.preset);
     const int error = avcodec_open2(encoder.get(), codec, private_options.get());
     if (error < 0) {
-      throw Error(ErrorCode::kOutput, path_.string(), "x264 refuses " + std::to_string(width_) + "x" + std::to_string(height_) + ": " +
-                  libav_message(error), "use smaller frames");
+      throw Error(ErrorCode::kOutput, path_.string(),
+                  "x264 refuses " + std::to_string(width_) + "x" + std::to_string(height_) + ": " + libav_message(error),
+                  "use smaller frames");
     }
     check(avcodec_parameters_from_context(video_->codecpar, encoder.get()));
     video_->time_base = encoder->time_base;
@@ -183,8 +189,9 @@ struct VideoWriter::Backend {
   void check(int result) const {
     if (result >= 0) return;
     const bool full = result == AVERROR(ENOSPC);
-    throw Error(ErrorCode::kOutput, path_.string(), "cannot write the video: " + libav_message(result),
-                full ? "free some space or choose another output folder" : "choose an output folder that exists and can be written");
+    throw Error(
+        ErrorCode::kOutput, path_.string(), "cannot write the video: " + libav_message(result),
+        full ? "free some space or choose another output folder" : "choose an output folder that exists and can be written");
   }
 
   const fs::path path_;
@@ -202,7 +209,8 @@ struct VideoWriter::Backend {
   std::int64_t last_ticks_ = -1;
 };
 
-VideoWriter::VideoWriter(fs::path path, WriterOptions options) : backend_(std::make_unique<Backend>(std::move(path), std::move(options))) {}
+VideoWriter::VideoWriter(fs::path path, WriterOptions options)
+    : backend_(std::make_unique<Backend>(std::move(path), std::move(options))) {}
 VideoWriter::~VideoWriter() = default;
 VideoWriter::VideoWriter(VideoWriter&&) noexcept = default;
 VideoWriter& VideoWriter::operator=(VideoWriter&&) noexcept = default;

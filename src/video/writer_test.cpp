@@ -49,7 +49,8 @@ PacketList audio_packets(const std::filesystem::path& path) {
 }
 
 // Writes what `source` holds and reads it again.
-std::vector<Frame> round_trip(const std::filesystem::path& source, const std::filesystem::path& target, WriterOptions options = {}) {
+std::vector<Frame> round_trip(const std::filesystem::path& source, const std::filesystem::path& target,
+                              WriterOptions options = {}) {
   VideoReader reader(source.string());
   options.fps = reader.info().fps;
   options.pixel_aspect = reader.info().pixel_aspect;
@@ -90,7 +91,8 @@ TEST(Writer, ColoursComeBack) {
   const std::vector<Frame> frames = read_all(folder / "colours.mp4");
   ASSERT_EQ(frames.size(), 6u);
   for (std::size_t i = 0; i < 6; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) EXPECT_NEAR(frames[i].image.row(24)[3 * 32 + c], table[i][c], 5) << "colour " << i << " channel " << c;
+    for (std::size_t c = 0; c < 3; ++c)
+      EXPECT_NEAR(frames[i].image.row(24)[3 * 32 + c], table[i][c], 5) << "colour " << i << " channel " << c;
   }
 }
 

@@ -40,7 +40,8 @@ struct FullCase {
   std::vector<std::string> outputs;
 };
 
-const std::vector<std::string> kResNetOutputs = {"layer1", "layer2", "layer3", "layer4"}, kOutputs = {"out0", "out1", "out2", "out3"};
+const std::vector<std::string> kResNetOutputs = {"layer1", "layer2", "layer3", "layer4"},
+                               kOutputs = {"out0", "out1", "out2", "out3"};
 
 class FullSize : public testing::TestWithParam<FullCase> {};
 

@@ -21,7 +21,8 @@ class HRNet : public Backbone {
   explicit HRNet(const HRNetConfig& config) : config_(config) {
     check_out_stages(config.out_branches, 1, 4);
     if (config.single_output && config.out_branches != std::vector<int>{1}) {
-      throw Error(ErrorCode::kUsage, "backbone", "a single-output HRNet has no coarser outputs", "ask for branch 1 only, or use multi-scale weights");
+      throw Error(ErrorCode::kUsage, "backbone", "a single-output HRNet has no coarser outputs",
+                  "ask for branch 1 only, or use multi-scale weights");
     }
     conv1_ = add_normed_conv(*this, "conv1", "bn1", {3, kStemChannels, 3, 2});
     conv2_ = add_normed_conv(*this, "conv2", "bn2", {kStemChannels, kStemChannels, 3, 2});
@@ -37,7 +38,7 @@ class HRNet : public Backbone {
                   "pad width and height to multiples of 32 (input.multiple = 32)");
     }
     at::Tensor stem = conv2_->forward(conv1_->forward(image).relu_()).relu_();  // [B, 64, H/4, W/4]
-    for (const auto& block : layer1_) stem = block->forward(stem);             // [B, 256, H/4, W/4]
+    for (const auto& block : layer1_) stem = block->forward(stem);              // [B, 256, H/4, W/4]
     std::vector<at::Tensor> maps = {stem};
     for (int stage = 2; stage <= 4; ++stage) maps = run_stage(stage, std::move(maps));
     std::vector<at::Tensor> outputs;
@@ -87,9 +88,11 @@ class HRNet : public Backbone {
     StageParts& parts = stages_[stage - 2];
     auto scope = register_module("transition" + std::to_string(stage - 1), std::make_shared<NameScope>());
     const std::int64_t coarse_in = stage == 2 ? kStemChannels * Bottleneck::kExpansion : config_.width << (stage - 2);
-    if (stage == 2) parts.transition.push_back(scope->register_module("0", ConvNorm(ConvShape{coarse_in, config_.width, 3, 1}, true)));
+    if (stage == 2)
+      parts.transition.push_back(scope->register_module("0", ConvNorm(ConvShape{coarse_in, config_.width, 3, 1}, true)));
     auto coarse = scope->register_module(std::to_string(stage - 1), std::make_shared<NameScope>());
-    parts.transition.push_back(coarse->register_module("0", ConvNorm(ConvShape{coarse_in, config_.width << (stage - 1), 3, 2}, true)));
+    parts.transition.push_back(
+        coarse->register_module("0", ConvNorm(ConvShape{coarse_in, config_.width << (stage - 1), 3, 2}, true)));
 
     auto modules = register_module("stage" + std::to_string(stage), std::make_shared<NameScope>());
     const int count = config_.modules[stage - 1];

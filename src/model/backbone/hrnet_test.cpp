@@ -28,7 +28,8 @@ TEST(HRNet, FourOutputsAgreeBeforeAndAfterFolding) {
     if (folded) backbone->fold_batch_norm();
     const auto maps = backbone->forward(golden::read(io, "input"));
     for (int branch = 0; branch < 4; ++branch) {
-      EXPECT_LT(golden::difference(maps[branch], golden::read(io, "out." + std::to_string(branch))), 3e-5) << branch << " folded " << folded;
+      EXPECT_LT(golden::difference(maps[branch], golden::read(io, "out." + std::to_string(branch))), 3e-5)
+          << branch << " folded " << folded;
     }
   }
 }

@@ -30,11 +30,8 @@ void NormedConv2dImpl::fold() {
 NormedConv2d add_normed_conv(torch::nn::Module& parent, const std::string& conv_name, const std::string& norm_name,
                              const ConvShape& shape) {
   torch::nn::BatchNorm2d norm(shape.out);
-  NormedConv2d conv(torch::nn::Conv2dOptions(shape.in, shape.out, shape.kernel)
-                        .stride(shape.stride)
-                        .padding(shape.kernel / 2)
-                        .bias(false),
-                    norm);
+  NormedConv2d conv(
+      torch::nn::Conv2dOptions(shape.in, shape.out, shape.kernel).stride(shape.stride).padding(shape.kernel / 2).bias(false), norm);
   torch::nn::init::kaiming_normal_(conv->weight, 0.0, torch::kFanOut, torch::kReLU);
   parent.register_module(conv_name, conv);
   parent.register_module(norm_name, norm);

@@ -32,7 +32,9 @@ const DepthPlan& plan_of(int depth) {
 // The blocks of one stage, children "0", "1", ...
 class Stage : public torch::nn::Module {
  public:
-  void add(std::shared_ptr<ResidualBlock> block) { blocks_.push_back(register_module(std::to_string(blocks_.size()), std::move(block))); }
+  void add(std::shared_ptr<ResidualBlock> block) {
+    blocks_.push_back(register_module(std::to_string(blocks_.size()), std::move(block)));
+  }
 
   at::Tensor forward(at::Tensor features) {
     for (const auto& block : blocks_) features = block->forward(features);

@@ -39,7 +39,8 @@ TEST_P(ResNetGolden, AllStagesAgreeBeforeAndAfterFolding) {
     ASSERT_EQ(maps.size(), 4U);
     for (int stage = 0; stage < 4; ++stage) {
       EXPECT_EQ(maps[stage].size(1), backbone->out_channels()[stage]);
-      EXPECT_LT(golden::difference(maps[stage], golden::read(io, "layer" + std::to_string(stage + 1))), 3e-5) << "stage " << stage + 1;
+      EXPECT_LT(golden::difference(maps[stage], golden::read(io, "layer" + std::to_string(stage + 1))), 3e-5)
+          << "stage " << stage + 1;
     }
   }
 }
@@ -48,7 +49,9 @@ INSTANTIATE_TEST_SUITE_P(Small, ResNetGolden,
                          testing::Values(GoldenCase{"resnet18_pytorch_io.safetensors", 18, false},
                                          GoldenCase{"resnet50_pytorch_io.safetensors", 50, false},
                                          GoldenCase{"resnet50_caffe_io.safetensors", 50, true}),
-                         [](const auto& info) { return std::string(info.param.file).substr(0, std::string(info.param.file).find("_io")); });
+                         [](const auto& info) {
+                           return std::string(info.param.file).substr(0, std::string(info.param.file).find("_io"));
+                         });
 
 TEST(ResNet, FrozenPartsDoNotTrainAndNormsKeepTheirStatistics) {
   ResNetConfig config = small(18);

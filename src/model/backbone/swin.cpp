@@ -68,13 +68,15 @@ class Swin : public Backbone {
     check_out_stages(config.out_stages, 1, 4);
     for (int stage = 0; stage < 4; ++stage) {
       if (channels(stage) % config.heads[stage] != 0) {
-        throw Error(ErrorCode::kUsage, "backbone", "the heads of stage " + std::to_string(stage + 1) + " do not divide its channels",
+        throw Error(ErrorCode::kUsage, "backbone",
+                    "the heads of stage " + std::to_string(stage + 1) + " do not divide its channels",
                     "choose channels = heads x a whole number");
       }
     }
     patch_embed_ = register_module("patch_embed", std::make_shared<PatchEmbed>(config.embed));
     auto scope = register_module("layers", std::make_shared<NameScope>());
-    for (int stage = 0; stage < 4; ++stage) add_stage(*scope->register_module(std::to_string(stage), std::make_shared<NameScope>()), stage);
+    for (int stage = 0; stage < 4; ++stage)
+      add_stage(*scope->register_module(std::to_string(stage), std::make_shared<NameScope>()), stage);
     for (const int stage : config.out_stages) {
       norms_.push_back(register_module("norm" + std::to_string(stage - 1),
                                        torch::nn::LayerNorm(torch::nn::LayerNormOptions({channels(stage - 1)}))));

@@ -47,10 +47,10 @@ TEST(Swin, LaterOutputsDoNotNeedTheEarlierNorms) {
 TEST(Swin, MaskSeparatesOnlyWhatTheRollBroughtTogether) {
   const at::Tensor mask = shift_mask(7, 14, 7, 3);  // two windows side by side
   ASSERT_EQ(mask.sizes(), (std::vector<std::int64_t>{2, 49, 49}));
-  EXPECT_EQ(mask[0][0][1].item<float>(), 0);                 // neighbours in the first row
-  EXPECT_EQ(mask[0][0][4 * 7].item<float>(), -100);          // row 4 came from the other end of the image
-  EXPECT_EQ(mask[0][0][6].item<float>(), 0);                 // the first window's columns are one band
-  EXPECT_EQ(mask[1][0][4].item<float>(), -100);              // the last window's are two
+  EXPECT_EQ(mask[0][0][1].item<float>(), 0);         // neighbours in the first row
+  EXPECT_EQ(mask[0][0][4 * 7].item<float>(), -100);  // row 4 came from the other end of the image
+  EXPECT_EQ(mask[0][0][6].item<float>(), 0);         // the first window's columns are one band
+  EXPECT_EQ(mask[1][0][4].item<float>(), -100);      // the last window's are two
   EXPECT_TRUE(torch::equal(mask, mask.transpose(1, 2)));
 }
 
