@@ -22,6 +22,11 @@ std::vector<int> clip_offsets(const ClipConfig& config) {
   return offsets;
 }
 
+int draw_stride(const ClipConfig& config, Random& random) {
+  if (config.max_stride <= config.stride) return config.stride;
+  return static_cast<int>(random.integer(config.stride, config.max_stride));
+}
+
 std::vector<Camera> draw_camera_path(const ClipConfig& config, Random& random) {
   std::vector<int> times;
   for (int frame = 0; frame < config.frames; ++frame) times.push_back(frame - config.key());

@@ -11,6 +11,9 @@ namespace vepe::data {
 // Offsets of the frames of a clip from its key frame, in source frames: {-1, 0, 1} for T = 3 centered.
 std::vector<int> clip_offsets(const ClipConfig& config);
 
+// The stride of one training clip: the config's, or a draw up to its `max_stride`.
+int draw_stride(const ClipConfig& config, Random& random);
+
 // Where a virtual camera stands at each frame of a clip, relative to the key frame: steady speed plus an acceleration of at
 // most half of it, in position, rotation and zoom. The key frame is not moved.
 std::vector<Camera> draw_camera_path(const ClipConfig& config, Random& random);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "core/error.h"
 #include "data/loader.h"
@@ -17,6 +18,14 @@ TEST(ClipOffsets, FollowWindowAndStride) {
   EXPECT_EQ(clip_offsets({.frames = 3}), (std::vector<int>{-1, 0, 1}));
   EXPECT_EQ(clip_offsets({.frames = 5, .stride = 2}), (std::vector<int>{-4, -2, 0, 2, 4}));
   EXPECT_EQ(clip_offsets({.frames = 3, .window = "causal"}), (std::vector<int>{-2, -1, 0}));
+}
+
+TEST(Clips, StrideIsDrawnUpToTheLargest) {
+  Random random(4);
+  EXPECT_EQ(draw_stride({.stride = 2}, random), 2);
+  std::set<int> drawn;
+  for (int i = 0; i < 100; ++i) drawn.insert(draw_stride({.stride = 2, .max_stride = 4}, random));
+  EXPECT_EQ(drawn, (std::set<int>{2, 3, 4}));
 }
 
 TEST(CameraPath, StandsStillAtTheKeyFrameAndStaysWithinItsSpeeds) {

@@ -83,6 +83,7 @@ ClipConfig read_clip_config(TableReader reader) {
   ClipConfig config;
   reader.read("frames", config.frames, 1, 63);
   reader.read("stride", config.stride, 1, 1000);
+  reader.read("max_stride", config.max_stride, 0, 1000);
   reader.read_choice("window", config.window, {"centered", "causal"});
   reader.read("motion", config.motion, 0, 0.5);
   reader.read("motion_rotation", config.motion_rotation, 0, 45);

@@ -65,6 +65,7 @@ struct AugmentConfig {
 struct ClipConfig {
   int frames = 1;                   // T, odd for "centered"; 1: single pictures
   int stride = 1;                   // source frames between them
+  int max_stride = 0;               // above `stride`: each training clip of a video draws its own, between the two
   std::string window = "centered";  // "centered": key frame in the middle; "causal": last
   // Stills are moved by a smooth virtual camera: largest speeds, per frame.
   double motion = 0.02;        // share of the canvas

@@ -117,7 +117,9 @@ struct Loader::State {
   // T frames under one draw. Still pictures are moved by a virtual camera in training.
   std::vector<Sample> make_clip(PlanItem item, Random random, int long_side) const {
     constexpr int kAttempts = 10;
-    const std::vector<int> offsets = clip_offsets(config.clip);
+    ClipConfig shape = config.clip;
+    if (training()) shape.stride = draw_stride(shape, random);
+    const std::vector<int> offsets = clip_offsets(shape);
     std::vector<Sample> clip;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       const Dataset& set = *sets[item.dataset].dataset;
