@@ -1,5 +1,6 @@
 #include "model/stpe.h"
 
+#include "model/keypoint_step.h"
 #include "model/proposals.h"
 
 namespace vepe::model {
@@ -30,10 +31,10 @@ StpeLayer::StpeLayer(const ModelConfig& config) {
 }
 
 Tensor StpeLayer::forward(const Tensor& query, const Tensor& position, const Tensor& reference_key, const Tensor& reference,
-                          const Tensor& allowed) {
+                          const Tensor& allowed, const Tensor& relation) {
   const Tensor keys = query + position;
   Tensor x = norm1_->forward(query + self_attn_->forward(keys, keys, query));
-  x = norm2_->forward(x + cross_attn_->forward(x + position, reference_key, reference, allowed));
+  x = norm2_->forward(x + cross_attn_->forward(x + position, reference_key, reference, allowed, relation));
   return norm3_->forward(ffn_->forward(x));
 }
 
@@ -41,6 +42,7 @@ Stpe::Stpe(const ModelConfig& config, const TemporalConfig& temporal) : channels
   const std::int64_t C = config.channels, K = config.keypoint_count;
   frame_offset_ = register_parameter("frame_offset", torch::randn({temporal.frames - 1, C}) * 0.1);
   position_ = register_module("position", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4, C, C}));
+  relation_ = register_module("relation", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 3 + temporal.frames - 1, C, 2 * C}));
   auto layers = register_module("layers", std::make_shared<torch::nn::Module>());
   for (int i = 0; i < temporal.stpe_layers; ++i) {
     layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<StpeLayer>(config)));
@@ -51,21 +53,43 @@ Tensor Stpe::position(const Tensor& keypoints) {
   return position_->forward(pose_shape(keypoints.detach().unsqueeze(0))).squeeze(0);
 }
 
+Tensor Stpe::relation(const KeptQueries& key, const std::vector<const KeptQueries*>& references) {
+  constexpr double kFarthest = 3;  // in half extents; people farther away are all the same
+  const std::int64_t N = key.keypoints.size(0), T = frame_offset_.size(0);
+  const Tensor own = key.keypoints.detach().unsqueeze(1), own_size = half_extent(own);  // [N, 1, K, 2], [N, 1, 1, 1]
+  const Tensor own_score = key.score_logit.detach().view({N, 1, 1});
+  std::vector<Tensor> pairs;
+  for (std::size_t f = 0; f < references.size(); ++f) {
+    const std::int64_t R = references[f]->keypoints.size(0);
+    const Tensor other = references[f]->keypoints.detach().unsqueeze(0);  // [1, R, K, 2]
+    const Tensor move = ((other - own) / own_size).clamp(-kFarthest, kFarthest).flatten(2);
+    const Tensor growth = (half_extent(other) / own_size).log().clamp(-kFarthest, kFarthest).squeeze(3);
+    const Tensor other_score = references[f]->score_logit.detach().view({1, R, 1});
+    Tensor frame = torch::zeros({T}, move.options());
+    frame[static_cast<std::int64_t>(f)] = 1;
+    pairs.push_back(torch::cat({move, growth, own_score.expand({N, R, 1}), other_score.expand({N, R, 1}), frame.expand({N, R, T})}, 2));
+  }
+  return relation_->forward(torch::cat(pairs, 1));
+}
+
 Tensor Stpe::forward(const std::vector<KeptQueries>& window, std::size_t key, const Tensor& allowed) {
   std::vector<Tensor> queries, keys;
+  std::vector<const KeptQueries*> references;
   for (std::size_t f = 0; f < window.size(); ++f) {
     if (f == key) continue;
     const auto offset = frame_offset_[static_cast<std::int64_t>(queries.size())];
     queries.push_back(window[f].query);
     keys.push_back(window[f].query + position(window[f].keypoints) + offset);
+    references.push_back(&window[f]);
   }
   const Tensor none = window[key].query.slice(0, 0, 0);  // a window of one frame has no references
   const Tensor reference = queries.empty() ? none : torch::cat(queries), reference_key = keys.empty() ? none : torch::cat(keys);
   Tensor x = window[key].query.unsqueeze(0);  // [1, N, C]
   const Tensor own_position = position(window[key].keypoints).unsqueeze(0);
   const Tensor mask = allowed.defined() ? allowed.unsqueeze(0) : Tensor();
+  const Tensor pairs = references.empty() ? Tensor() : relation(window[key], references).unsqueeze(0);
   for (const auto& layer : layers_) {
-    x = layer->forward(x, own_position, reference_key.unsqueeze(0), reference.unsqueeze(0), mask);
+    x = layer->forward(x, own_position, reference_key.unsqueeze(0), reference.unsqueeze(0), mask, pairs);
   }
   return x.squeeze(0);
 }

@@ -21,9 +21,10 @@ Tensor track_mask(const Tensor& key, const Tensor& reference);
 class StpeLayer : public torch::nn::Module {
  public:
   explicit StpeLayer(const ModelConfig& config);
-  // query, position [1, N, C]; reference_key, reference [1, R, C]; allowed [1, N, R] bool or undefined -> [1, N, C]
+  // query, position [1, N, C]; reference_key, reference [1, R, C]; allowed [1, N, R] bool or undefined;
+  // relation [1, N, R, 2C] -> [1, N, C]
   Tensor forward(const Tensor& query, const Tensor& position, const Tensor& reference_key, const Tensor& reference,
-                 const Tensor& allowed);
+                 const Tensor& allowed, const Tensor& relation);
 
  private:
   std::shared_ptr<nn::MultiHeadAttention> self_attn_, cross_attn_;
@@ -45,9 +46,14 @@ class Stpe : public torch::nn::Module {
   // The paper's queries carry a learned place in their list; kept ones have lost it, so the pose says where they are.
   Tensor position(const Tensor& keypoints);  // [R, K, 2] -> [R, C]
 
+  // A pose query says how its own pose is to be refined, not where it lies; so what a reference frame knows of a person's
+  // pose would be lost. It comes as a relation of the two poses: where the reference's keypoints lie as seen from the
+  // key's, in units of its size, and both scores. [N, R, 2C], added to keys and values of the cross-attention.
+  Tensor relation(const KeptQueries& key, const std::vector<const KeptQueries*>& references);
+
   std::int64_t channels_;
   Tensor frame_offset_;  // [T - 1, C], added to the keys of each reference frame
-  std::shared_ptr<nn::Mlp> position_;
+  std::shared_ptr<nn::Mlp> position_, relation_;
   std::vector<std::shared_ptr<StpeLayer>> layers_;
 };
 

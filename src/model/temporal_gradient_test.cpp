@@ -128,6 +128,7 @@ TEST_F(TemporalGradient, OfStpe) {
   for (std::size_t f = 0; f < 3; ++f) {
     window[f].query = leaf(torch::randn({counts[f], 8}, torch::kDouble));
     window[f].keypoints = torch::rand({counts[f], 3, 2}, torch::kDouble);
+    window[f].score_logit = torch::randn({counts[f]}, torch::kDouble);
     leaves.emplace_back("queries of frame " + std::to_string(f), window[f].query);
   }
   // Persons of the key frame: seen in both frames, in one, in none.

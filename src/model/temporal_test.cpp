@@ -129,6 +129,7 @@ TEST_F(Temporal, APersonWhoMaySeeNobodyGetsNothingFromOtherFrames) {
   for (const std::size_t f : {0, 2}) {
     alone[f].query = window[f].query.slice(0, 0, 0);
     alone[f].keypoints = window[f].keypoints.slice(0, 0, 0);
+    alone[f].score_logit = window[f].score_logit.slice(0, 0, 0);
   }
   const Tensor lonely = stpe.forward(alone, 1, {});
   EXPECT_TRUE(seen.slice(0, 1).equal(lonely.slice(0, 1)));  // exactly 0 was added
@@ -144,6 +145,22 @@ TEST_F(Temporal, APersonWhoMaySeeNobodyGetsNothingFromOtherFrames) {
 }
 
 // sigmoid(logit(0.5) + ln 3) = 3 / 4, once more 9 / 10; sigmoid(logit(0.2) + ln 4) = 1 / 2, then 4 / 5.
+// With one reference allowed its attention is 1 whatever its key says, so this tells whether values know of poses.
+TEST_F(Temporal, StpeSeesWhereTheSamePersonIsInAReferenceFrame) {
+  Stpe stpe(small_config(), small_temporal());
+  randomise(stpe);
+  std::vector<KeptQueries> window;
+  for (const FrameFeatures& frame : random_window()) window.push_back(select_pose_queries(frame, 0.3));
+  const Tensor allowed = torch::zeros({3, 6}, torch::kBool);
+  allowed[0][2] = true;
+  const Tensor before = stpe.forward(window, 1, allowed);
+  window[2].keypoints = window[2].keypoints.clone();
+  window[2].keypoints[0] += 0.05;  // the one whom person 0, and nobody else, may see
+  const Tensor after = stpe.forward(window, 1, allowed);
+  EXPECT_GT(largest_difference(before[0], after[0]), 1e-3);
+  EXPECT_TRUE(before.slice(0, 1).equal(after.slice(0, 1)));
+}
+
 TEST_F(Temporal, DecoderLayersRefineThePoseOfTheLastByEquation4) {
   ModelConfig config = small_config();
   config.keypoint_count = 1;

@@ -53,6 +53,11 @@ MultiHeadAttention::MultiHeadAttention(std::int64_t channels, std::int64_t heads
 }
 
 Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& allowed) {
+  return forward(query, key, value, allowed, {});
+}
+
+Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& allowed,
+                                   const Tensor& relation) {
   const auto weights = in_proj_weight_.chunk(3);
   const auto biases = in_proj_bias_.chunk(3);
   const std::int64_t batch = query.size(0), queries = query.size(1), channels = query.size(2), keys = key.size(1);
@@ -65,7 +70,14 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
   if (keys == 0) return torch::zeros_like(query);
 
   Tensor logits = torch::matmul(q, k.transpose(-2, -1));  // [B, M, N, R]
-  Tensor seeing;                                          // [B, N, 1]
+  Tensor pair_values;                                     // [B, N, M, R, D]
+  if (relation.defined()) {
+    const Tensor pairs = relation.view({batch, queries, keys, 2, heads_, channels / heads_});
+    const Tensor pair_keys = pairs.select(3, 0).permute({0, 1, 3, 4, 2});  // [B, N, M, D, R]
+    logits = logits + torch::matmul(q.transpose(1, 2).unsqueeze(3), pair_keys).squeeze(3).transpose(1, 2);
+    pair_values = pairs.select(3, 1).transpose(2, 3);
+  }
+  Tensor seeing;  // [B, N, 1]
   if (allowed.defined()) {
     seeing = allowed.any(-1, true);
     // A row with nothing allowed is softmaxed over all keys and then multiplied by 0: finite in both directions.
@@ -73,8 +85,9 @@ Tensor MultiHeadAttention::forward(const Tensor& query, const Tensor& key, const
   }
   Tensor attention = torch::softmax(logits, -1);
   if (dropout_ > 0) attention = torch::dropout(attention, dropout_, is_training());
-  const Tensor mixed = torch::matmul(attention, v).transpose(1, 2).reshape({batch, queries, channels});
-  Tensor output = out_proj_->forward(mixed);
+  Tensor mixed = torch::matmul(attention, v).transpose(1, 2);  // [B, N, M, D]
+  if (relation.defined()) mixed = mixed + torch::matmul(attention.transpose(1, 2).unsqueeze(3), pair_values).squeeze(3);
+  Tensor output = out_proj_->forward(mixed.reshape({batch, queries, channels}));
   if (seeing.defined()) output = output * seeing.to(output.scalar_type());
   return dropout_ > 0 ? torch::dropout(output, dropout_, is_training()) : output;
 }

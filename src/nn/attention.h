@@ -18,6 +18,11 @@ class MultiHeadAttention : public torch::nn::Module {
   // gets exactly 0, and no NaN flows through it in either direction.
   Tensor forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& allowed = {});
 
+  // The same with what each query knows of each key beside their contents ("Self-Attention with Relative Position
+  // Representations", Shaw et al. 2018): `relation` [B, N, R, 2C] is added to the projected keys (first half of the
+  // channels) and values (second half) of that pair.
+  Tensor forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& allowed, const Tensor& relation);
+
  private:
   std::int64_t heads_;
   double dropout_;
