@@ -22,16 +22,17 @@ namespace {
 
 struct Arguments {
   synth::DatasetOptions dataset;
-  std::string folder, size = "384x288", people = "2:8", backgrounds;
+  std::string folder, size = "384x288", people = "2:8", people_height = "0.28:0.88", backgrounds;
   bool no_video = false;
   CommonOptions common;
 };
 
-// "384x288" or "2:8".
-std::pair<int, int> parse_pair(const std::string& text, char separator, const char* option, const char* example) {
+// "384x288", "2:8" or "0.3:0.9".
+template <typename Number>
+std::pair<Number, Number> parse_pair(const std::string& text, char separator, const char* option, const char* example) {
   const auto middle = text.find(separator);
-  int first = 0, second = 0;
-  const auto number = [](const char* begin, const char* end, int& value) {
+  Number first = 0, second = 0;
+  const auto number = [](const char* begin, const char* end, Number& value) {
     const auto result = std::from_chars(begin, end, value);
     return begin != end && result.ec == std::errc() && result.ptr == end;
   };
@@ -46,8 +47,9 @@ void run(Arguments a) {
   apply_common_options(a.common);
   const ProgressStyle style = a.common.quiet ? ProgressStyle::kNone : progress_style(a.common.progress);
   auto& scene = a.dataset.scene;
-  std::tie(scene.width, scene.height) = parse_pair(a.size, 'x', "--size", "384x288");
-  std::tie(scene.min_people, scene.max_people) = parse_pair(a.people, ':', "--people", "2:8");
+  std::tie(scene.width, scene.height) = parse_pair<int>(a.size, 'x', "--size", "384x288");
+  std::tie(scene.min_people, scene.max_people) = parse_pair<int>(a.people, ':', "--people", "2:8");
+  std::tie(scene.min_height, scene.max_height) = parse_pair<double>(a.people_height, ':', "--people-height", "0.3:0.9");
   a.dataset.folder = a.folder;
   a.dataset.videos = !a.no_video;
   a.dataset.threads = a.common.threads > 0 ? a.common.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -77,6 +79,8 @@ void add_synth_command(CLI::App& app) {
   command->add_option("--seed", a->dataset.seed, "The same seed gives the same clips at any number of threads")
       ->capture_default_str();
   command->add_option("--people", a->people, "Least and most people in a video, as LOW:HIGH")->capture_default_str();
+  command->add_option("--people-height", a->people_height, "Height of most people over the picture's, as LOW:HIGH")
+      ->capture_default_str();
   command->add_flag("--blur", a->dataset.scene.blur, "Motion blur and defocus");
   command->add_flag("--focus-loss", a->dataset.scene.focus_loss, "One frame in three is out of focus");
   command->add_flag("--occluders", a->dataset.scene.occluders, "Poles, cars, bushes and the like in front of people");

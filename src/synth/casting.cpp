@@ -76,10 +76,11 @@ double closest(const Actor& a, const Actor& b, double seconds) {
 
 }  // namespace
 
-Shot draw_shot(int width, int height, Random random) {
+Shot draw_shot(const SceneConfig& config, Random random) {
+  const int width = config.width, height = config.height;
   Shot shot;
   const bool close_up = random.chance(0.12);
-  shot.nearness = close_up ? random.uniform(0.95, 1.7) : std::exp(random.uniform(std::log(0.28), std::log(0.88)));
+  shot.nearness = close_up ? random.uniform(0.95, 1.7) : std::exp(random.uniform(std::log(config.min_height), std::log(config.max_height)));
   shot.feet_y = close_up ? random.uniform(1.05, 1.6) : random.uniform(0.80, 0.98);
   Camera& camera = shot.camera;
   camera.width = width;

@@ -25,7 +25,7 @@ struct Shot {
   double nearness = 0.6;
   double feet_y = 0.9;  // where such a person stands, over the picture's height
 };
-Shot draw_shot(int width, int height, Random random);
+Shot draw_shot(const SceneConfig& config, Random random);
 
 // Draws the people of a clip and where they go, so that they do not walk through each other.
 std::vector<Actor> draw_actors(const SceneConfig& config, const Shot& shot, Random random);

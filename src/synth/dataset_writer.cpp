@@ -51,6 +51,8 @@ std::string settings_text(const DatasetOptions& o) {
   settings["frames"] = o.scene.frames;
   settings["fps"] = o.scene.fps;
   settings["people"] = {o.scene.min_people, o.scene.max_people};
+  if (o.scene.min_height != SceneConfig{}.min_height || o.scene.max_height != SceneConfig{}.max_height)
+    settings["people_height"] = {o.scene.min_height, o.scene.max_height};
   settings["blur"] = o.scene.blur;
   if (o.scene.focus_loss) settings["focus_loss"] = true;
   settings["occluders"] = o.scene.occluders;

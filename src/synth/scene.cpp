@@ -56,6 +56,10 @@ void check_scene_config(const SceneConfig& config) {
   check_range("--fps", config.fps, 1, 240);
   check_range("--people", config.min_people, 0, 64);
   check_range("--people", config.max_people, 0, 64);
+  if (!(config.min_height >= 0.05 && config.min_height <= config.max_height && config.max_height <= 2)) {
+    throw Error(ErrorCode::kUsage, "--people-height", "wants two shares of the picture's height, from 0.05 to 2, the smaller one first",
+                "write it as in --people-height 0.3:0.9");
+  }
   if (config.min_people > config.max_people) {
     throw Error(ErrorCode::kUsage, "--people",
                 std::to_string(config.min_people) + " is more than " + std::to_string(config.max_people),
@@ -226,7 +230,7 @@ Scene Scene::make(const SceneConfig& config, std::uint64_t seed, std::int64_t cl
   const auto stream = [&](Stream part) { return Random(clip_random.state(), part); };
   auto state = std::make_unique<State>();
   state->config = config;
-  const Shot shot = draw_shot(config.width, config.height, stream(kShotStream));
+  const Shot shot = draw_shot(config, stream(kShotStream));
   state->camera = shot.camera;
   state->camera_motion = CameraMotion(config.width, config.height, stream(kCameraStream));
   state->actors = draw_actors(config, shot, stream(kActorStream));
