@@ -43,7 +43,8 @@ struct Engine::State {
   bool bf16 = false;
 
   std::vector<SpatialFrame> batch(std::span<const video::Image* const> frames, InputSize size);
-  std::vector<Pose> to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores, const torch::Tensor& keypoints) const;
+  std::vector<Pose> to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores, const torch::Tensor& keypoints,
+                             const torch::Tensor& certainty) const;
 };
 
 Precision parse_precision(const std::string& name) {
@@ -132,7 +133,7 @@ std::vector<SpatialFrame> Engine::State::batch(std::span<const video::Image* con
   const auto output = model->forward(model->normalise(B == 1 ? images[0] : torch::cat(images)), real.contiguous());
   const model::Detections detections = model->detect(output, options.max_people);
   std::vector<model::FrameFeatures> features(frames.size());
-  if (temporal) features = temporal->features(output, detections.query_index, detections.keypoints);
+  if (temporal) features = temporal->features(output, detections.query_index, detections.keypoints, detections.keypoint_scores);
 
   std::vector<SpatialFrame> results;
   for (std::int64_t b = 0; b < B; ++b) {
@@ -151,7 +152,7 @@ std::vector<SpatialFrame> Engine::State::batch(std::span<const video::Image* con
 }
 
 std::vector<Pose> Engine::poses(const SpatialFrame& frame) const {
-  return state_->to_poses(frame.content(), frame.content().scores, frame.content().keypoints);
+  return state_->to_poses(frame.content(), frame.content().scores, frame.content().keypoints, frame.content().keypoint_scores);
 }
 
 std::vector<Pose> Engine::temporal(std::span<const SpatialFrame> window) {
@@ -163,22 +164,23 @@ std::vector<Pose> Engine::temporal(std::span<const SpatialFrame> window) {
   const model::TemporalLayer& answer = output.layers.back();
 
   const SpatialFrame::Content& key = window[static_cast<std::size_t>(key_position())].content();
-  torch::Tensor scores = key.scores.clone(), keypoints = key.keypoints.clone();
+  torch::Tensor scores = key.scores.clone(), keypoints = key.keypoints.clone(), certainty = key.keypoint_scores.clone();
   const auto people = key.query_index.accessor<std::int64_t, 1>(), kept = output.query_index.accessor<std::int64_t, 1>();
   for (std::int64_t r = 0; r < people.size(0); ++r) {
     for (std::int64_t i = 0; i < kept.size(0); ++i) {
       if (kept[i] != people[r]) continue;
       scores[r] = answer.score_logit[i].sigmoid();
       keypoints[r] = answer.keypoints[i];
+      if (output.keypoint_scores.defined()) certainty[r] = output.keypoint_scores[i];
     }
   }
-  return state_->to_poses(key, scores, keypoints);
+  return state_->to_poses(key, scores, keypoints, certainty);
 }
 
 std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores,
-                                          const torch::Tensor& keypoints) const {
+                                          const torch::Tensor& keypoints, const torch::Tensor& certainty) const {
   const c10::InferenceMode inference;
-  const torch::Tensor positions = keypoints.contiguous(), keypoint_scores = frame.keypoint_scores.contiguous();
+  const torch::Tensor positions = keypoints.contiguous(), keypoint_scores = certainty.contiguous();
   const auto score = scores.accessor<float, 1>();
   const auto xy = positions.accessor<float, 3>();
   const auto confidence = keypoint_scores.accessor<float, 2>();

@@ -14,6 +14,7 @@ KeptQueries select_pose_queries(const FrameFeatures& frame, double threshold) {
   kept.score_logit = select(frame.score_logit);
   kept.keypoints = select(frame.keypoints);
   kept.embedding = select(frame.embedding);
+  kept.keypoint_scores = select(frame.keypoint_scores);
   kept.track_id = select(frame.track_id);
   return kept;
 }

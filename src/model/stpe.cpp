@@ -42,7 +42,11 @@ Stpe::Stpe(const ModelConfig& config, const TemporalConfig& temporal) : channels
   const std::int64_t C = config.channels, K = config.keypoint_count;
   frame_offset_ = register_parameter("frame_offset", torch::randn({temporal.frames - 1, C}) * 0.1);
   position_ = register_module("position", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4, C, C}));
-  relation_ = register_module("relation", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 3 + temporal.frames - 1, C, 2 * C}));
+  const std::int64_t F = 4 * K + 3 + temporal.frames - 1;
+  relation_ = register_module("relation", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{F, C, 2 * C}));
+  share_ = register_module("share", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{F + C, C, K + 1}));
+  torch::nn::init::zeros_(share_->last()->weight);
+  torch::nn::init::zeros_(share_->last()->bias);
   auto layers = register_module("layers", std::make_shared<torch::nn::Module>());
   for (int i = 0; i < temporal.stpe_layers; ++i) {
     layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<StpeLayer>(config)));
@@ -53,26 +57,47 @@ Tensor Stpe::position(const Tensor& keypoints) {
   return position_->forward(pose_shape(keypoints.detach().unsqueeze(0))).squeeze(0);
 }
 
-Tensor Stpe::relation(const KeptQueries& key, const std::vector<const KeptQueries*>& references) {
+Stpe::Pairs Stpe::pairs_of(const KeptQueries& key, const std::vector<const KeptQueries*>& references) const {
   constexpr double kFarthest = 3;  // in half extents; people farther away are all the same
   const std::int64_t N = key.keypoints.size(0), T = frame_offset_.size(0);
   const Tensor own = key.keypoints.detach().unsqueeze(1), own_size = half_extent(own);  // [N, 1, K, 2], [N, 1, 1, 1]
   const Tensor own_score = key.score_logit.detach().view({N, 1, 1});
-  std::vector<Tensor> pairs;
+  // Scores of keypoints where there are some, else 0.
+  const auto certainty = [](const KeptQueries& frame) {
+    return frame.keypoint_scores.defined() ? frame.keypoint_scores.detach().to(frame.keypoints.scalar_type())
+                                           : torch::zeros_like(frame.keypoints.select(2, 0));
+  };
+  const Tensor own_certainty = certainty(key).unsqueeze(1);  // [N, 1, K]
+  std::vector<Tensor> moves, gains, features;
   for (std::size_t f = 0; f < references.size(); ++f) {
     const std::int64_t R = references[f]->keypoints.size(0);
     const Tensor other = references[f]->keypoints.detach().unsqueeze(0);  // [1, R, K, 2]
-    const Tensor move = ((other - own) / own_size).clamp(-kFarthest, kFarthest).flatten(2);
+    const Tensor move = ((other - own) / own_size).clamp(-kFarthest, kFarthest);
     const Tensor growth = (half_extent(other) / own_size).log().clamp(-kFarthest, kFarthest).squeeze(3);
     const Tensor other_score = references[f]->score_logit.detach().view({1, R, 1});
     Tensor frame = torch::zeros({T}, move.options());
     frame[static_cast<std::int64_t>(f)] = 1;
-    pairs.push_back(torch::cat({move, growth, own_score.expand({N, R, 1}), other_score.expand({N, R, 1}), frame.expand({N, R, T})}, 2));
+    const Tensor other_certainty = certainty(*references[f]).unsqueeze(0);  // [1, R, K]
+    moves.push_back(move * own_size);
+    gains.push_back(other_certainty - own_certainty);
+    features.push_back(torch::cat({move.flatten(2), growth, own_score.expand({N, R, 1}), other_score.expand({N, R, 1}),
+                                   own_certainty.expand({N, R, -1}), other_certainty.expand({N, R, -1}), frame.expand({N, R, T})},
+                                  2));
   }
-  return relation_->forward(torch::cat(pairs, 1));
+  return {torch::cat(moves, 1), torch::cat(gains, 1), torch::cat(features, 1)};
 }
 
-Tensor Stpe::forward(const std::vector<KeptQueries>& window, std::size_t key, const Tensor& allowed) {
+Tensor Stpe::shares(const Tensor& query, const Pairs& pairs, const Tensor& allowed) {
+  const std::int64_t N = pairs.gain.size(0), R = pairs.gain.size(1), K = pairs.gain.size(2);
+  const Tensor answer = share_->forward(torch::cat({pairs.features, query.unsqueeze(1).expand({N, R, channels_})}, 2));  // [N, R, K + 1]
+  Tensor weight = answer.slice(2, K);  // [N, R, 1]
+  if (allowed.defined()) weight = weight.masked_fill(~allowed.unsqueeze(2), -1e4);
+  weight = torch::softmax(weight, 1);
+  if (allowed.defined()) weight = weight * allowed.unsqueeze(2).to(weight.scalar_type());
+  return answer.slice(2, 0, K).tanh() * weight;
+}
+
+StpeOutput Stpe::forward(const std::vector<KeptQueries>& window, std::size_t key, const Tensor& allowed) {
   std::vector<Tensor> queries, keys;
   std::vector<const KeptQueries*> references;
   for (std::size_t f = 0; f < window.size(); ++f) {
@@ -82,16 +107,22 @@ Tensor Stpe::forward(const std::vector<KeptQueries>& window, std::size_t key, co
     keys.push_back(window[f].query + position(window[f].keypoints) + offset);
     references.push_back(&window[f]);
   }
-  const Tensor none = window[key].query.slice(0, 0, 0);  // a window of one frame has no references
+  const Tensor none = window[key].query.slice(0, 0, 0);
   const Tensor reference = queries.empty() ? none : torch::cat(queries), reference_key = keys.empty() ? none : torch::cat(keys);
   Tensor x = window[key].query.unsqueeze(0);  // [1, N, C]
   const Tensor own_position = position(window[key].keypoints).unsqueeze(0);
   const Tensor mask = allowed.defined() ? allowed.unsqueeze(0) : Tensor();
-  const Tensor pairs = references.empty() ? Tensor() : relation(window[key], references).unsqueeze(0);
+  const Pairs pairs = references.empty() ? Pairs{} : pairs_of(window[key], references);
+  const Tensor relation = references.empty() ? Tensor() : relation_->forward(pairs.features).unsqueeze(0);
   for (const auto& layer : layers_) {
-    x = layer->forward(x, own_position, reference_key.unsqueeze(0), reference.unsqueeze(0), mask, pairs);
+    x = layer->forward(x, own_position, reference_key.unsqueeze(0), reference.unsqueeze(0), mask, relation);
   }
-  return x.squeeze(0);
+  StpeOutput output{x.squeeze(0), window[key].keypoints.detach(), window[key].keypoint_scores};
+  if (reference.size(0) == 0 || output.query.size(0) == 0) return output;
+  const Tensor share = shares(output.query, pairs, allowed);
+  output.keypoints = output.keypoints + (share.unsqueeze(3) * pairs.move).sum(1);
+  if (output.keypoint_scores.defined()) output.keypoint_scores = output.keypoint_scores + (share.abs() * pairs.gain).sum(1);
+  return output;
 }
 
 }  // namespace vepe::model

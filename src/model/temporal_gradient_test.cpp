@@ -128,6 +128,7 @@ TEST_F(TemporalGradient, OfStpe) {
   for (std::size_t f = 0; f < 3; ++f) {
     window[f].query = leaf(torch::randn({counts[f], 8}, torch::kDouble));
     window[f].keypoints = torch::rand({counts[f], 3, 2}, torch::kDouble);
+    window[f].keypoint_scores = torch::rand({counts[f], 3}, torch::kDouble);
     window[f].score_logit = torch::randn({counts[f]}, torch::kDouble);
     leaves.emplace_back("queries of frame " + std::to_string(f), window[f].query);
   }
@@ -135,7 +136,12 @@ TEST_F(TemporalGradient, OfStpe) {
   const Tensor allowed = torch::tensor({{1, 0, 0, 0, 1, 0}, {0, 0, 0, 1, 0, 0}, {0, 0, 0, 0, 0, 0}}).to(torch::kBool);
   for (const Tensor& mask : {Tensor(), allowed}) {
     SCOPED_TRACE(mask.defined() ? "instance mask" : "all");
-    expect_gradients([&] { return mixed(stpe.forward(window, 1, mask)); }, leaves);
+    expect_gradients(
+        [&] {
+          const StpeOutput output = stpe.forward(window, 1, mask);
+          return mixed(output.query) + mixed(output.keypoints);
+        },
+        leaves);
   }
 }
 

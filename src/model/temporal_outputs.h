@@ -15,6 +15,7 @@ struct FrameFeatures {
   Tensor score_logit;  // [N] s^f
   Tensor keypoints;    // [N, K, 2] P^f, after the joint decoder for the poses that it refined
   Tensor embedding;    // [N, C] e^f, rows of length 1; undefined without ICM
+  Tensor keypoint_scores;  // [N, K] of the joint decoder, 0 for the poses that it did not refine; undefined: nobody knows
 
   // The memory as each STDME layer reads it, [1, S, M, D] a layer: made once a frame, read in every window that holds it.
   // Empty: made where a window needs it.
@@ -32,6 +33,7 @@ struct KeptQueries {
   Tensor score_logit;  // [R]
   Tensor keypoints;    // [R, K, 2]
   Tensor embedding;    // [R, C] or undefined
+  Tensor keypoint_scores;  // [R, K] or undefined
   Tensor track_id;     // [R] or undefined
 
   std::int64_t count() const { return index.size(0); }
@@ -45,7 +47,8 @@ struct TemporalLayer {
 
 struct TemporalOutput {
   Tensor query_index;                 // [R] int64 into the key frame's N
-  std::vector<TemporalLayer> layers;  // the last one is the answer
+  std::vector<TemporalLayer> layers;  // STPE's keypoints with the spatial scores, then STPD's layers; the last one is the answer
+  Tensor keypoint_scores;             // [R, K] in 0..1, moved with the keypoints by STPE; undefined where the frames have none
   Tensor query;                       // [R, C] after STPE
   Tensor embedding;                   // [R, C]; undefined without ICM
   Memory memory;                      // the key frame's temporal memory (its own without STDME)

@@ -124,18 +124,21 @@ TEST_F(Temporal, APersonWhoMaySeeNobodyGetsNothingFromOtherFrames) {
   for (KeptQueries& frame : window) frame.query = frame.query.clone().requires_grad_(true);
   const Tensor allowed = torch::zeros({3, 6}, torch::kBool);
   allowed[0][2] = true;
-  const Tensor seen = stpe.forward(window, 1, allowed);
+  const StpeOutput encoded = stpe.forward(window, 1, allowed);
+  const Tensor seen = encoded.query;
   std::vector<KeptQueries> alone = window;
   for (const std::size_t f : {0, 2}) {
     alone[f].query = window[f].query.slice(0, 0, 0);
     alone[f].keypoints = window[f].keypoints.slice(0, 0, 0);
     alone[f].score_logit = window[f].score_logit.slice(0, 0, 0);
+    alone[f].keypoint_scores = window[f].keypoint_scores.slice(0, 0, 0);
   }
-  const Tensor lonely = stpe.forward(alone, 1, {});
+  const Tensor lonely = stpe.forward(alone, 1, {}).query;
   EXPECT_TRUE(seen.slice(0, 1).equal(lonely.slice(0, 1)));  // exactly 0 was added
   EXPECT_GT(largest_difference(seen[0], lonely[0]), 1e-3);
 
-  mixed(seen.slice(0, 1)).backward();
+  EXPECT_TRUE(encoded.keypoints.slice(0, 1).equal(window[1].keypoints.slice(0, 1)));
+  (mixed(seen.slice(0, 1)) + mixed(encoded.keypoints.slice(0, 1))).backward();
   for (const auto& [name, parameter] : parameters_of(stpe)) {
     EXPECT_TRUE(parameter.grad().defined() && parameter.grad().isfinite().all().item<bool>()) << name;
   }
@@ -153,12 +156,18 @@ TEST_F(Temporal, StpeSeesWhereTheSamePersonIsInAReferenceFrame) {
   for (const FrameFeatures& frame : random_window()) window.push_back(select_pose_queries(frame, 0.3));
   const Tensor allowed = torch::zeros({3, 6}, torch::kBool);
   allowed[0][2] = true;
-  const Tensor before = stpe.forward(window, 1, allowed);
+  const StpeOutput before = stpe.forward(window, 1, allowed);
   window[2].keypoints = window[2].keypoints.clone();
   window[2].keypoints[0] += 0.05;  // the one whom person 0, and nobody else, may see
-  const Tensor after = stpe.forward(window, 1, allowed);
-  EXPECT_GT(largest_difference(before[0], after[0]), 1e-3);
-  EXPECT_TRUE(before.slice(0, 1).equal(after.slice(0, 1)));
+  const StpeOutput after = stpe.forward(window, 1, allowed);
+  EXPECT_GT(largest_difference(before.query[0], after.query[0]), 1e-3);
+  EXPECT_TRUE(before.query.slice(0, 1).equal(after.query.slice(0, 1)));
+  EXPECT_GT(largest_difference(before.keypoints[0], after.keypoints[0]), 1e-4);
+  EXPECT_TRUE(before.keypoints.slice(0, 1).equal(after.keypoints.slice(0, 1)));
+  // Keypoints take their scores along; nobody's score leaves 0..1.
+  EXPECT_GT(largest_difference(before.keypoint_scores[0], window[1].keypoint_scores[0]), 1e-4);
+  EXPECT_TRUE(before.keypoint_scores.slice(0, 1).equal(window[1].keypoint_scores.slice(0, 1)));
+  EXPECT_TRUE(((before.keypoint_scores >= 0) & (before.keypoint_scores <= 1)).all().item<bool>());
 }
 
 TEST_F(Temporal, DecoderLayersRefineThePoseOfTheLastByEquation4) {
@@ -218,7 +227,7 @@ TEST_F(Temporal, EverySwitchLeavesTheRestValid) {
     const TemporalOutput output = vepe.temporal(window);
     const std::int64_t R = output.query_index.size(0);
     ASSERT_GT(R, 0);
-    EXPECT_EQ(output.layers.size(), temporal.stpd ? 2u : 1u);
+    EXPECT_EQ(output.layers.size(), (temporal.stpe ? 1u : 0u) + (temporal.stpd ? 2u : 1u));
     for (const TemporalLayer& layer : output.layers) {
       EXPECT_EQ(layer.score_logit.sizes(), (std::vector<std::int64_t>{R}));
       EXPECT_EQ(layer.keypoints.sizes(), (std::vector<std::int64_t>{R, 3, 2}));
@@ -298,7 +307,7 @@ TEST_F(Temporal, FramesWithoutPeopleWork) {
     const TemporalOutput output = vepe.temporal(window);
     const std::int64_t R = bits >> 1 & 1 ? 2 : 0;
     EXPECT_EQ(output.query_index.size(0), R);
-    ASSERT_EQ(output.layers.size(), 2u);
+    ASSERT_EQ(output.layers.size(), 3u);
     EXPECT_EQ(output.layers.back().score_logit.sizes(), (std::vector<std::int64_t>{R}));
     EXPECT_EQ(output.layers.back().keypoints.sizes(), (std::vector<std::int64_t>{R, 3, 2}));
     vepe.zero_grad();
@@ -323,7 +332,7 @@ TEST_F(Temporal, OrderOfPersonsDoesNotMatter) {
     for (const std::size_t moved : {0, 1, 2}) {
       auto shuffled = window;
       FrameFeatures& frame = shuffled[moved];
-      for (Tensor* rows : {&frame.query, &frame.score_logit, &frame.keypoints, &frame.embedding}) *rows = rows->flip(0);
+      for (Tensor* rows : {&frame.query, &frame.score_logit, &frame.keypoints, &frame.keypoint_scores, &frame.embedding}) *rows = rows->flip(0);
       const TemporalOutput after = vepe.temporal(shuffled);
       const auto restored = [&](const Tensor& rows) { return moved == 1 ? rows.flip(0) : rows; };
       EXPECT_LE(largest_difference(restored(after.layers.back().keypoints), before.layers.back().keypoints), 1e-12);

@@ -62,6 +62,7 @@ inline FrameFeatures random_frame(const std::vector<std::int64_t>& people, torch
   frame.score_logit = torch::full({6}, -4, type);
   for (const std::int64_t person : people) frame.score_logit[person] = 1 + 0.1 * static_cast<double>(person);
   frame.keypoints = torch::rand({6, 3, 2}, type) * 0.8 + 0.1;
+  frame.keypoint_scores = torch::rand({6, 3}, type);
   const Tensor rows = torch::randn({6, 8}, type);
   frame.embedding = rows / rows.norm(2, 1, true);
   return frame;

@@ -22,6 +22,7 @@ void check(const FrameFeatures& frame, const FrameFeatures& key) {
   ops::expect_shape(frame.query, {N, C}, "pose queries of a frame");
   ops::expect_shape(frame.score_logit, {N}, "scores of a frame");
   ops::expect_shape(frame.keypoints, {N, K, 2}, "keypoints of a frame");
+  if (frame.keypoint_scores.defined()) ops::expect_shape(frame.keypoint_scores, {N, K}, "keypoint scores of a frame");
   if (frame.embedding.defined()) ops::expect_shape(frame.embedding, {N, -1}, "embeddings of a frame");
 }
 
@@ -46,14 +47,18 @@ void Vepe::use_bfloat16() {
 }
 
 std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index,
-                                          const Tensor& refined_keypoints) {
+                                          const Tensor& refined_keypoints, const Tensor& refined_scores) {
   const PoseLayer& last = output.pose_layers.back();
   const std::int64_t B = last.query.size(0), K = last.keypoints.size(2);
-  Tensor embeddings, keypoints = last.keypoints;  // [B, N, C], [B, N, K, 2]
+  Tensor embeddings, keypoints = last.keypoints, keypoint_scores;  // [B, N, C], [B, N, K, 2], [B, N, K]
   if (instance_stream_) embeddings = instance_stream_->forward(output.memory, last.query, last.keypoints);
   if (refined_keypoints.defined()) {
     const std::int64_t R = refined_index.size(1);
     keypoints = keypoints.scatter(1, refined_index.view({B, R, 1, 1}).expand({B, R, K, 2}), refined_keypoints);
+  }
+  if (refined_scores.defined()) {
+    const Tensor rows = refined_index.unsqueeze(2).expand({B, refined_index.size(1), K});
+    keypoint_scores = torch::zeros({B, last.query.size(1), K}, refined_scores.options()).scatter(1, rows, refined_scores);
   }
   const std::vector<Tensor> values = stdme_ ? stdme_->values(output.memory) : std::vector<Tensor>();
   std::vector<FrameFeatures> frames;
@@ -64,6 +69,7 @@ std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Ten
     frame.score_logit = last.score_logit[b];
     frame.keypoints = keypoints[b];
     if (embeddings.defined()) frame.embedding = embeddings[b];
+    if (keypoint_scores.defined()) frame.keypoint_scores = keypoint_scores[b];
     for (const Tensor& layer : values) frame.memory_values.push_back(layer.slice(0, b, b + 1));
     frames.push_back(std::move(frame));
   }
@@ -90,15 +96,25 @@ TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSour
   TemporalOutput output;
   output.query_index = kept[key].index;
   output.embedding = kept[key].embedding;
-  output.query = stpe_ ? stpe_->forward(kept, key, allowed(kept, mask)) : kept[key].query;
+  Tensor keypoints = kept[key].keypoints;
+  output.query = kept[key].query;
+  output.keypoint_scores = kept[key].keypoint_scores;
+  if (stpe_) {
+    StpeOutput encoded = stpe_->forward(kept, key, allowed(kept, mask));
+    output.query = encoded.query;
+    keypoints = encoded.keypoints;
+    output.keypoint_scores = encoded.keypoint_scores;
+    output.layers.push_back({kept[key].score_logit, keypoints});
+  }
   // With nobody in the key frame the temporal memory, which is most of the work, would have no reader.
   output.memory = stdme_ && kept[key].count() > 0 ? stdme_->forward(memories, key, std::move(values)) : memories[key];
   if (stpd_) {
-    output.layers = stpd_->forward(output.query, kept[key].keypoints, kept[key].score_logit, output.memory);
+    for (TemporalLayer& layer : stpd_->forward(output.query, keypoints, kept[key].score_logit, output.memory))
+      output.layers.push_back(std::move(layer));
   } else if (heads_) {
-    output.layers = {heads_->forward(output.query, kept[key].keypoints, kept[key].score_logit)};
+    output.layers.push_back(heads_->forward(output.query, keypoints, kept[key].score_logit));
   } else {
-    output.layers = {{kept[key].score_logit, kept[key].keypoints}};
+    output.layers.push_back({kept[key].score_logit, keypoints});
   }
   return output;
 }

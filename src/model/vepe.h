@@ -25,10 +25,10 @@ class Vepe : public torch::nn::Module {
   // Memories are projected in bf16 from now on; for inference only.
   void use_bfloat16();
 
-  // The B frames of a spatial pass, one by one. `refined_index` [B, R] int64 and `refined_keypoints` [B, R, K, 2] are the
-  // joint decoder's poses (Detections); undefined without one. The spatial output is read only.
+  // The B frames of a spatial pass, one by one. `refined_index` [B, R] int64, `refined_keypoints` [B, R, K, 2] and
+  // `refined_scores` [B, R, K] are the joint decoder's (Detections); undefined without one. The spatial output is read only.
   std::vector<FrameFeatures> features(const SpatialOutput& output, const Tensor& refined_index = {},
-                                      const Tensor& refined_keypoints = {});
+                                      const Tensor& refined_keypoints = {}, const Tensor& refined_scores = {});
 
   // `window`: T frames in order (temporal_config.h: window_frames), the key frame at config().key_position(). Persons per
   // frame may vary, frames without any included; frame sizes may differ. With neither STPE nor STPD the answer is the

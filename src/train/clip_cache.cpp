@@ -25,7 +25,8 @@ void ClipCache::add(SpatialClip clip) {
   if (clip.memory.padding.defined()) clip.memory.padding = clip.memory.padding.clone();
   clip.memory.valid_ratios = clip.memory.valid_ratios.clone();
   for (torch::Tensor* tensor :
-       {&clip.poses.query, &clip.poses.score_logit, &clip.poses.keypoints, &clip.refined_index, &clip.refined_keypoints}) {
+       {&clip.poses.query, &clip.poses.score_logit, &clip.poses.keypoints, &clip.refined_index, &clip.refined_keypoints,
+                                &clip.refined_scores}) {
     *tensor = tensor->clone();
   }
   clips_.push_back(std::move(clip));

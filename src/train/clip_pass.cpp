@@ -29,6 +29,7 @@ std::vector<SpatialClip> split_clips(const model::SpatialOutput& output, const m
                   last.keypoints.narrow(0, first, frames)};
     clip.refined_index = detections.query_index.narrow(0, first, frames);
     clip.refined_keypoints = detections.keypoints.narrow(0, first, frames);
+    clip.refined_scores = detections.keypoint_scores.narrow(0, first, frames);
     const auto begin = static_cast<std::ptrdiff_t>(first), end = static_cast<std::ptrdiff_t>(first + frames);
     clip.matches.assign(matches.begin() + begin, matches.begin() + end);
     clip.targets.assign(targets.begin() + begin, targets.begin() + end);
@@ -42,7 +43,7 @@ std::vector<model::FrameFeatures> clip_features(model::Vepe& temporal, const Spa
   model::SpatialOutput output;
   output.memory = clip.memory;
   output.pose_layers = {clip.poses};
-  std::vector<model::FrameFeatures> frames = temporal.features(output, clip.refined_index, clip.refined_keypoints);
+  std::vector<model::FrameFeatures> frames = temporal.features(output, clip.refined_index, clip.refined_keypoints, clip.refined_scores);
   for (std::size_t f = 0; label && f < frames.size(); ++f) loss::label_frame(frames[f], clip.matches[f], clip.targets[f]);
   return frames;
 }
@@ -51,7 +52,7 @@ model::TemporalOutput temporal_answer(const Network& network, const std::vector<
                                       model::MaskSource mask) {
   model::TemporalOutput output = network.temporal->temporal(window, mask);
   const model::TemporalConfig& config = network.temporal->config();
-  if (config.stpd || !config.stpe || network.config.joint_decoder.layers == 0) return output;
+  if (config.stpd || !config.stdme || network.config.joint_decoder.layers == 0) return output;
   model::TemporalLayer refined = output.layers.back();
   const std::int64_t R = refined.keypoints.size(0);
   if (R > 0) {
@@ -79,7 +80,9 @@ FramePeople temporal_people(const FramePeople& spatial, const model::TemporalOut
   const torch::Tensor order = scores.argsort(0, /*descending=*/true);
   people.scores = scores.index_select(0, order);
   people.keypoints = keypoints.index_select(0, order);
-  people.keypoint_scores = spatial.keypoint_scores.index_select(0, order);
+  torch::Tensor certainty = spatial.keypoint_scores;
+  if (output.keypoint_scores.defined()) certainty = certainty.index_copy(0, to, output.keypoint_scores.index_select(0, from));
+  people.keypoint_scores = certainty.index_select(0, order);
   people.query = spatial.query.index_select(0, order);
   return people;
 }

@@ -12,7 +12,7 @@ namespace vepe::train {
 struct SpatialClip {
   model::Memory memory;                         // B = T
   model::PoseLayer poses;                       // of the last layer, B = T
-  at::Tensor refined_index, refined_keypoints;  // [T, R] int64, [T, R, K, 2] of the joint decoder
+  at::Tensor refined_index, refined_keypoints, refined_scores;  // [T, R] int64, [T, R, K, 2], [T, R, K] of the joint decoder
   std::vector<loss::Match> matches;             // T, of the pose queries
   std::vector<loss::Targets> targets;           // T
   std::size_t key = 0;
@@ -26,9 +26,8 @@ std::vector<SpatialClip> split_clips(const model::SpatialOutput& output, const m
 // The frames of a clip as the temporal phase takes them, labelled when `label` (training: PQS then keeps everybody matched).
 std::vector<model::FrameFeatures> clip_features(model::Vepe& temporal, const SpatialClip& clip, bool label);
 
-// Vepe::temporal. A model with STPE and without STPD (rows a to c of the paper's Table 2) reads its poses as PETR does: the
-// joint decoder refines what STPE's heads say, on the temporal memory, which is the key frame's own without STDME. That is one
-// more layer.
+// Vepe::temporal. A model with STDME and without STPD (row c of the paper's Table 2) reads its temporal memory as PETR does: the
+// joint decoder refines on it what is there so far. That is one more layer.
 model::TemporalOutput temporal_answer(const Network& network, const std::vector<model::FrameFeatures>& window,
                                       model::MaskSource mask);
 
@@ -42,7 +41,7 @@ struct FramePeople {
 FramePeople spatial_people(const model::Detections& detections, std::int64_t frame);
 
 // Those whom PQS kept answer anew; the others keep the spatial phase's answer, so that the threshold decides who is refined and
-// not who is seen. Keypoint scores are the spatial phase's (the temporal phase has none).
+// not who is seen.
 FramePeople temporal_people(const FramePeople& spatial, const model::TemporalOutput& output);
 
 }  // namespace vepe::train

@@ -73,6 +73,7 @@ SpatialClip join(const std::vector<SpatialClip>& parts) {
   clip.poses.keypoints = joined(parts, [](const SpatialClip& c) { return c.poses.keypoints; });
   clip.refined_index = joined(parts, [](const SpatialClip& c) { return c.refined_index; });
   clip.refined_keypoints = joined(parts, [](const SpatialClip& c) { return c.refined_keypoints; });
+  clip.refined_scores = joined(parts, [](const SpatialClip& c) { return c.refined_scores; });
   for (const SpatialClip& part : parts) {
     clip.matches.insert(clip.matches.end(), part.matches.begin(), part.matches.end());
     clip.targets.insert(clip.targets.end(), part.targets.begin(), part.targets.end());
