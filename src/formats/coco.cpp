@@ -56,7 +56,7 @@ Result read_result(JsonCursor& cursor, std::size_t joint_count, std::vector<doub
 
 class ResultList {
  public:
-  explicit ResultList(const std::string& name) { sequence_.name = sequence_name(name); }
+  ResultList(const std::string& name, std::size_t text_bytes) : heap_(2 * text_bytes) { sequence_.name = sequence_name(name); }
 
   void add(Result result) {
     const auto [entry, is_new] = frame_of_image_.emplace(*result.image_id, sequence_.frames.size());
@@ -66,7 +66,10 @@ class ResultList {
       frame.image_id = *result.image_id;
     }
     joint_count_ = result.person.keypoints.size();
-    sequence_.frames[entry->second].persons.push_back(std::move(result.person));
+    heap_.reached(result.person.keypoints.data());
+    std::vector<Person>& persons = sequence_.frames[entry->second].persons;
+    persons.push_back(std::move(result.person));
+    heap_.reached(persons.data());
   }
   std::size_t joint_count() const { return joint_count_; }
 
@@ -85,6 +88,7 @@ class ResultList {
   }
 
  private:
+  GrowingHeap heap_;
   Sequence sequence_;
   std::unordered_map<std::int64_t, std::size_t> frame_of_image_;
   std::size_t joint_count_ = 0;
@@ -92,8 +96,7 @@ class ResultList {
 
 Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file) {
   JsonCursor cursor(text, file);
-  GrowingHeap heap(2 * text.size());
-  ResultList list(name);
+  ResultList list(name, text.size());
   std::size_t position = 0;
   std::vector<double> scratch;
   try {
@@ -104,7 +107,6 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
       const JsonCursor::Mark start = cursor.mark();
       try {
         Result result = read_result(cursor, list.joint_count(), scratch);
-        heap.reached(result.person.keypoints.data());
         list.add(std::move(result));
       } catch (const Error& error) {
         const Error located = error.at("result " + std::to_string(position));

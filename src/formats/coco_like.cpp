@@ -263,7 +263,9 @@ class Parser {
     }
     for (std::size_t i = 0; i < scores_.size(); ++i) person.keypoints[i].score = scores_[i];
     if (const auto found = frame_of_image_.find(*image_id); found != frame_of_image_.end()) {
-      data_.poses.frames[found->second].persons.push_back(std::move(person));
+      std::vector<Person>& persons = data_.poses.frames[found->second].persons;
+      persons.push_back(std::move(person));
+      heap_.reached(persons.data());
     } else {
       pending_.emplace_back(*image_id, std::move(person));  // the images may follow
     }
