@@ -78,8 +78,9 @@ void ThreadHeap::advise_more() {
     if (place >= heap && place < heap + kThreadHeap && ::madvise(reinterpret_cast<void*>(heap), kThreadHeap, MADV_HUGEPAGE) == 0) {
       end_ = heap + kThreadHeap;
       near_end_ = end_ - kThreadNear;
-      // The first page has been touched, so without this the first 2 MB would stay small pages.
+      // Both ends have been touched, so without this they would stay small pages.
       ::madvise(reinterpret_cast<void*>(heap), kHugePage, MADV_COLLAPSE);
+      ::madvise(reinterpret_cast<void*>(end_ - kHugePage), kHugePage, MADV_COLLAPSE);
     }
     std::free(rest);
     // A heap without any block would be given back.
