@@ -99,15 +99,17 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
   std::optional<PersonsAhead> ahead;
   std::size_t position = 0;
   PersonScratch scratch;
-  const ReadPerson read = [&list](JsonCursor& at, PersonScratch& buffers, ImagePerson& result) {
-    read_result(at, list.joint_count(), buffers.keypoints, result);
-  };
   try {
     if (cursor.type() == JsonCursor::Type::kObject) {
       throw Error(ErrorCode::kInput, "", "is an object, but COCO results are a list", "read it as coco, or give the results file");
     }
     for (cursor.enter_array(); cursor.next_element(); ++position) {
-      if (!ahead && list.joint_count() != 0) ahead.emplace(text, cursor, read, ahead_options);
+      if (!ahead && list.joint_count() != 0) {
+        const auto read = [joint_count = list.joint_count()](JsonCursor& at, PersonScratch& buffers, ImagePerson& result) {
+          read_result(at, joint_count, buffers.keypoints, result);
+        };
+        ahead.emplace(text, cursor, read, ahead_options);
+      }
       if (const std::size_t taken = ahead ? ahead->take(cursor, [&](ImagePerson&& result) { list.add(std::move(result)); }) : 0;
           taken != 0) {
         position += taken - 1;
@@ -116,7 +118,7 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
       const JsonCursor::Mark start = cursor.mark();
       try {
         ImagePerson result;
-        read(cursor, scratch, result);
+        read_result(cursor, list.joint_count(), scratch.keypoints, result);
         list.add(std::move(result));
       } catch (const Error& error) {
         const Error located = error.at("result " + std::to_string(position));
