@@ -62,7 +62,9 @@ class PersonsAhead {
     bool ready = false;
   };
 
-  std::size_t start_of(std::size_t number) const { return static_cast<std::size_t>(first_.position - text_.data()) + number * part_bytes_; }
+  std::size_t start_of(std::size_t number) const {
+    return static_cast<std::size_t>(first_.position - text_.data()) + number * part_bytes_;
+  }
   Part& slot(std::size_t number) { return parts_[number % parts_.size()]; }
   Part& wait_for(std::size_t number);
   void pass();

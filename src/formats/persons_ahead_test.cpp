@@ -55,7 +55,8 @@ void print(std::ostream& out, const Sequence& sequence) {
   for (const Frame& frame : sequence.frames) {
     out << "\nframe " << frame.index << " image " << frame.image_id;
     for (const Person& person : frame.persons) {
-      out << "\n id " << person.id.value_or(-1) << " track " << person.track_id.value_or(-1) << " score " << person.score.value_or(-1);
+      out << "\n id " << person.id.value_or(-1) << " track " << person.track_id.value_or(-1) << " score "
+          << person.score.value_or(-1);
       if (person.bbox) out << " box " << person.bbox->width << " " << person.bbox->height;
       for (const Keypoint& k : person.keypoints) out << " (" << k.x << " " << k.y << " " << k.score << " " << k.present << ")";
     }
