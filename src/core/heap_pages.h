@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace vepe {
 
@@ -34,6 +35,27 @@ class GrowingHeap {
   void set_end(std::uintptr_t end);
 
   std::uintptr_t near_end_ = 0, end_ = 0;
+};
+
+// The same for a thread that the program started: malloc gives such threads heaps of 64 MB, each aligned to its size,
+// and grows them 4 KB at a time.
+class ThreadHeap {
+ public:
+  // `expected_bytes` may be wrong; nothing is done for small ones.
+  explicit ThreadHeap(std::size_t expected_bytes);
+  ~ThreadHeap();
+  ThreadHeap(const ThreadHeap&) = delete;
+  ThreadHeap& operator=(const ThreadHeap&) = delete;
+  void reached(const void* block) {
+    const auto place = reinterpret_cast<std::uintptr_t>(block);
+    if (place >= near_end_ && place < end_) advise_more();
+  }
+
+ private:
+  void advise_more();
+
+  std::uintptr_t near_end_ = 0, end_ = 0;
+  std::vector<void*> pins_;
 };
 
 }  // namespace vepe

@@ -1,8 +1,10 @@
 #include "core/heap_pages.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <memory>
+#include <thread>
 #include <vector>
 
 namespace vepe {
@@ -33,7 +35,38 @@ TEST(HeapPages, BlocksOfAGrowingHeapKeepTheirContent) {
   heap.reached(reinterpret_cast<const void*>(~std::uintptr_t{0}));
 }
 
+// The program's settings of malloc, under which the advice has its effect, hold for this process from here on.
+TEST(HeapPages, BlocksOfThreadsKeepTheirContent) {
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  using Blocks = std::vector<std::unique_ptr<std::vector<unsigned>>>;
+  Blocks blocks[2];
+  for (int round = 0; round < 2; ++round) {  // the second round's threads get the heaps of the first one's
+    std::vector<std::thread> threads;
+    for (Blocks& mine : blocks) {
+      threads.emplace_back([&mine] {
+        ThreadHeap heap(std::size_t{200} << 20);
+        for (unsigned i = 0; i < 40000; ++i) {
+          mine.push_back(std::make_unique<std::vector<unsigned>>(500 + i % 7, i));
+          heap.reached(mine.back()->data());
+        }
+        heap.reached(nullptr);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  for (const Blocks& some : blocks) {
+    ASSERT_EQ(some.size(), 80000u);
+    for (unsigned i = 0; i < some.size(); ++i) {
+      ASSERT_EQ(some[i]->front(), i % 40000);
+      ASSERT_EQ(some[i]->back(), i % 40000);
+    }
+  }
+}
+
 TEST(HeapPages, ASmallJobDoesNothing) {
+  ThreadHeap thread_heap(1000);
+  thread_heap.reached(&thread_heap);
   GrowingHeap heap(1000);
   const int local = 0;
   heap.reached(&local);

@@ -7,28 +7,25 @@
 #include "formats/joints.h"
 #include "formats/json_cursor.h"
 #include "formats/mapped_file.h"
+#include "formats/persons_ahead.h"
 #include "formats/read_support.h"
 
 namespace vepe::formats {
 namespace {
 
-struct Result {
-  std::optional<std::int64_t> image_id;
-  Person person;
-  bool has_keypoints = false, has_score = false;
-};
-
-Result read_result(JsonCursor& cursor, std::size_t joint_count, std::vector<double>& scratch) {
-  Result result;
+// `joint_count` of the results before, 0 for the first one.
+void read_result(JsonCursor& cursor, std::size_t joint_count, std::vector<double>& scratch, ImagePerson& result) {
+  bool has_image = false, has_score = false;
   std::string_view key;
   for (cursor.enter_object(); cursor.next_member(key);) {
     if (key == "image_id") {
       result.image_id = cursor.integer();
+      has_image = true;
     } else if (key == "keypoints") {
       result.has_keypoints = true;
       read_keypoint_triples(cursor, true, scratch, result.person.keypoints);
     } else if (key == "score") {
-      result.has_score = true;
+      has_score = true;
       result.person.score = cursor.number_within(kScoreLimit, "score");
     } else if (key == "bbox") {
       result.person.bbox = read_box(cursor, "bbox");
@@ -42,31 +39,33 @@ Result read_result(JsonCursor& cursor, std::size_t joint_count, std::vector<doub
       cursor.skip();
     }
   }
-  if (!result.image_id) cursor.fail("the result has no 'image_id'", "name the image of every result");
+  if (!has_image) cursor.fail("the result has no 'image_id'", "name the image of every result");
   if (!result.has_keypoints || result.person.keypoints.empty())
     cursor.fail("the result has no 'keypoints'", "keypoint results need them; box results are another format");
-  if (!result.has_score) cursor.fail("the result has no 'score'", "give every result a score");
+  if (!has_score) cursor.fail("the result has no 'score'", "give every result a score");
   if (joint_count != 0 && result.person.keypoints.size() != joint_count) {
     cursor.fail(
         std::to_string(result.person.keypoints.size()) + " keypoints, but the results before have " + std::to_string(joint_count),
         "give every result the same joints");
   }
-  return result;
 }
 
 class ResultList {
  public:
-  explicit ResultList(const std::string& name) { sequence_.name = sequence_name(name); }
+  ResultList(const std::string& name, std::size_t text_bytes) : heap_(2 * text_bytes) { sequence_.name = sequence_name(name); }
 
-  void add(Result result) {
-    const auto [entry, is_new] = frame_of_image_.emplace(*result.image_id, sequence_.frames.size());
+  void add(ImagePerson&& result) {
+    const auto [entry, is_new] = frame_of_image_.emplace(result.image_id, sequence_.frames.size());
     if (is_new) {
       Frame& frame = sequence_.frames.emplace_back();
       frame.index = static_cast<std::int64_t>(entry->second);
-      frame.image_id = *result.image_id;
+      frame.image_id = result.image_id;
     }
     joint_count_ = result.person.keypoints.size();
-    sequence_.frames[entry->second].persons.push_back(std::move(result.person));
+    heap_.reached(result.person.keypoints.data());
+    std::vector<Person>& persons = sequence_.frames[entry->second].persons;
+    persons.push_back(std::move(result.person));
+    heap_.reached(persons.data());
   }
   std::size_t joint_count() const { return joint_count_; }
 
@@ -85,26 +84,41 @@ class ResultList {
   }
 
  private:
+  GrowingHeap heap_;
   Sequence sequence_;
   std::unordered_map<std::int64_t, std::size_t> frame_of_image_;
   std::size_t joint_count_ = 0;
 };
 
-Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file) {
+}  // namespace
+
+Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file,
+                       const AheadOptions& ahead_options) {
   JsonCursor cursor(text, file);
-  GrowingHeap heap(2 * text.size());
-  ResultList list(name);
+  ResultList list(name, text.size());
+  std::optional<PersonsAhead> ahead;
   std::size_t position = 0;
-  std::vector<double> scratch;
+  PersonScratch scratch;
   try {
     if (cursor.type() == JsonCursor::Type::kObject) {
       throw Error(ErrorCode::kInput, "", "is an object, but COCO results are a list", "read it as coco, or give the results file");
     }
     for (cursor.enter_array(); cursor.next_element(); ++position) {
+      if (!ahead && list.joint_count() != 0) {
+        const auto read = [joint_count = list.joint_count()](JsonCursor& at, PersonScratch& buffers, ImagePerson& result) {
+          read_result(at, joint_count, buffers.keypoints, result);
+        };
+        ahead.emplace(text, cursor, read, ahead_options);
+      }
+      if (const std::size_t taken = ahead ? ahead->take(cursor, [&](ImagePerson&& result) { list.add(std::move(result)); }) : 0;
+          taken != 0) {
+        position += taken - 1;
+        continue;
+      }
       const JsonCursor::Mark start = cursor.mark();
       try {
-        Result result = read_result(cursor, list.joint_count(), scratch);
-        heap.reached(result.person.keypoints.data());
+        ImagePerson result;
+        read_result(cursor, list.joint_count(), scratch.keypoints, result);
         list.add(std::move(result));
       } catch (const Error& error) {
         const Error located = error.at("result " + std::to_string(position));
@@ -122,8 +136,6 @@ Sequence parse_results(std::string_view text, const std::string& name, const Rea
   return list.finish();
 }
 
-}  // namespace
-
 CocoDataset read_coco(const std::filesystem::path& path, const ReadOptions& options) {
   MappedFile file(path);
   return parse_coco_like(file.text(), path.string(), CocoLike::kCoco, options, &file);
@@ -139,7 +151,7 @@ Sequence read_coco_results(const std::filesystem::path& path, const ReadOptions&
 }
 
 Sequence parse_coco_results(std::string_view text, const std::string& name, const ReadOptions& options) {
-  return parse_results(text, name, options, nullptr);
+  return parse_results(text, name, options);
 }
 
 }  // namespace vepe::formats

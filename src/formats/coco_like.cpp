@@ -8,6 +8,7 @@
 #include "formats/joints.h"
 #include "formats/json_cursor.h"
 #include "formats/mapped_file.h"
+#include "formats/persons_ahead.h"
 #include "formats/read_support.h"
 
 namespace vepe::formats {
@@ -46,10 +47,82 @@ void read_polygon_axis(JsonCursor& cursor, std::vector<std::vector<double>>& axi
   }
 }
 
+bool* flag_of(std::string_view key, Person& person) {
+  if (key == "iscrowd") return &person.is_crowd;
+  if (key == "iscrowd_unknown") return &person.crowd_unknown;
+  if (key == "area_estimated") return &person.area_estimated;
+  if (key == "bbox_estimated") return &person.bbox_estimated;
+  return nullptr;
+}
+
+bool read_annotation_field(JsonCursor& cursor, std::string_view key, Person& person) {
+  if (key == "id") {
+    person.id = cursor.integer();
+  } else if (key == "bbox") {
+    person.bbox = read_box(cursor, "bbox");
+  } else if (key == "bbox_head") {
+    person.head_box = read_box(cursor, "bbox_head");
+  } else if (key == "track_id") {
+    if (!cursor.take_null()) person.track_id = cursor.integer();
+  } else if (key == "person_id") {
+    if (!cursor.take_null()) person.person_id = cursor.integer();
+  } else if (key == "score") {
+    if (!cursor.take_null()) person.score = cursor.number_within(kScoreLimit, "score");
+  } else if (key == "area") {
+    if (!cursor.take_null()) person.area = cursor.number_within(1e18, "area");
+  } else if (key == "num_keypoints") {
+    person.num_keypoints = small_int(cursor, "num_keypoints");
+  } else if (key == "category_id") {
+    person.category_id = small_int(cursor, "category_id");
+  } else if (bool* flag = flag_of(key, person); flag != nullptr) {
+    *flag = cursor.boolean();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void read_annotation(JsonCursor& cursor, CocoLike rules, PersonScratch& scratch, ImagePerson& found) {
+  Person& person = found.person;
+  bool has_image = false;
+  std::string_view key;
+  scratch.scores.clear();
+  for (cursor.enter_object(); cursor.next_member(key);) {
+    if (key == "keypoints") {
+      read_keypoint_triples(cursor, false, scratch.keypoints, person.keypoints);
+      found.has_keypoints = true;
+    } else if (key == "image_id") {
+      found.image_id = cursor.integer();
+      has_image = true;
+    } else if (key == "scores") {
+      read_numbers(cursor, kScoreLimit, "a keypoint score", scratch.scores);
+    } else if (!read_annotation_field(cursor, key, person)) {
+      cursor.skip();
+    }
+  }
+  if (!has_image) cursor.fail("the annotation has no 'image_id'", "name the image of every annotation");
+  if (!found.has_keypoints && rules == CocoLike::kPoseTrack) {
+    cursor.fail("the annotation has no 'keypoints'", "PoseTrack needs an array of x, y, visibility for each joint");
+  }
+  const std::vector<double>& scores = scratch.scores;
+  if (!scores.empty() && scores.size() != person.keypoints.size()) {
+    cursor.fail(std::to_string(scores.size()) + " scores for " + std::to_string(person.keypoints.size()) + " keypoints",
+                "give one score for each keypoint, or an empty list");
+  }
+  for (std::size_t i = 0; i < scores.size(); ++i) person.keypoints[i].score = scores[i];
+}
+
 class Parser {
  public:
-  Parser(std::string_view text, std::string name, CocoLike rules, const ReadOptions& options, MappedFile* file)
-      : cursor_(text, file), heap_(2 * text.size()), name_(std::move(name)), rules_(rules), options_(options) {
+  Parser(std::string_view text, std::string name, CocoLike rules, const ReadOptions& options, MappedFile* file,
+         const AheadOptions& ahead_options)
+      : text_(text),
+        cursor_(text, file),
+        heap_(2 * text.size()),
+        name_(std::move(name)),
+        rules_(rules),
+        options_(options),
+        ahead_options_(ahead_options) {
     data_.poses.name = sequence_name(name_);
   }
 
@@ -86,7 +159,7 @@ class Parser {
         read_list("images", [this] { read_image(); });
       } else if (key == "annotations") {
         has_annotations_ = true;
-        read_list("annotations", [this] { read_annotation(); });
+        read_annotations();
       } else if (key == "categories") {
         read_list("categories", [this] { read_category(); });
       } else if (key == "info" && cursor_.type() == Type::kObject) {
@@ -114,18 +187,38 @@ class Parser {
   template <typename ReadElement>
   void read_list(const char* list, const ReadElement& read_element) {
     std::size_t position = 0;
+    for (cursor_.enter_array(); cursor_.next_element(); ++position) read_guarded(list, position, read_element);
+  }
+
+  void read_annotations() {
+    const ReadPerson read = [rules = rules_](JsonCursor& cursor, PersonScratch& scratch, ImagePerson& found) {
+      read_annotation(cursor, rules, scratch, found);
+    };
+    std::optional<PersonsAhead> ahead;
+    std::size_t position = 0;
     for (cursor_.enter_array(); cursor_.next_element(); ++position) {
-      const JsonCursor::Mark start = cursor_.mark();
-      try {
-        read_element();
-      } catch (const Error& error) {
-        cursor_.rewind(start);
-        const Error located = error.at(name_ + ": " + describe_element(list, position));
-        if (!options_.lenient) throw located;
-        cursor_.rewind(start);
-        cursor_.skip();  // throws when it was not the content but the JSON that is wrong
-        skip_or_throw(located, options_);
+      if (position == 1) ahead.emplace(text_, cursor_, read, ahead_options_);
+      const std::size_t taken = ahead ? ahead->take(cursor_, [this](ImagePerson&& found) { add(std::move(found)); }) : 0;
+      if (taken == 0) {
+        read_guarded("annotations", position, [&] { read_one_annotation(read); });
+      } else {
+        position += taken - 1;
       }
+    }
+  }
+
+  template <typename ReadElement>
+  void read_guarded(const char* list, std::size_t position, const ReadElement& read_element) {
+    const JsonCursor::Mark start = cursor_.mark();
+    try {
+      read_element();
+    } catch (const Error& error) {
+      cursor_.rewind(start);
+      const Error located = error.at(name_ + ": " + describe_element(list, position));
+      if (!options_.lenient) throw located;
+      cursor_.rewind(start);
+      cursor_.skip();  // throws when it was not the content but the JSON that is wrong
+      skip_or_throw(located, options_);
     }
   }
 
@@ -233,75 +326,27 @@ class Parser {
     if (!fits) cursor_.fail("ignore_regions_x and ignore_regions_y differ in length", "give every corner an x and a y");
   }
 
-  void read_annotation() {
-    Person person;
-    std::optional<std::int64_t> image_id;
-    std::string_view key;
-    bool has_keypoints = false;
-    scores_.clear();
-    for (cursor_.enter_object(); cursor_.next_member(key);) {
-      if (key == "keypoints") {
-        has_keypoints = true;
-        read_keypoint_triples(cursor_, false, numbers_, person.keypoints);
-        joint_count_ = person.keypoints.size();
-      } else if (key == "image_id") {
-        image_id = cursor_.integer();
-      } else if (key == "scores") {
-        read_numbers(cursor_, kScoreLimit, "a keypoint score", scores_);
-      } else if (!read_annotation_field(key, person)) {
-        cursor_.skip();
-      }
+  void read_one_annotation(const ReadPerson& read) {
+    ImagePerson found;
+    try {
+      read(cursor_, scratch_, found);
+    } catch (const Error&) {
+      if (found.has_keypoints) joint_count_ = found.person.keypoints.size();
+      throw;
     }
-    heap_.reached(person.keypoints.data());
-    if (!image_id) cursor_.fail("the annotation has no 'image_id'", "name the image of every annotation");
-    if (!has_keypoints && rules_ == CocoLike::kPoseTrack) {
-      cursor_.fail("the annotation has no 'keypoints'", "PoseTrack needs an array of x, y, visibility for each joint");
-    }
-    if (!scores_.empty() && scores_.size() != person.keypoints.size()) {
-      cursor_.fail(std::to_string(scores_.size()) + " scores for " + std::to_string(person.keypoints.size()) + " keypoints",
-                   "give one score for each keypoint, or an empty list");
-    }
-    for (std::size_t i = 0; i < scores_.size(); ++i) person.keypoints[i].score = scores_[i];
-    if (const auto found = frame_of_image_.find(*image_id); found != frame_of_image_.end()) {
-      data_.poses.frames[found->second].persons.push_back(std::move(person));
-    } else {
-      pending_.emplace_back(*image_id, std::move(person));  // the images may follow
-    }
+    add(std::move(found));
   }
 
-  bool read_annotation_field(std::string_view key, Person& person) {
-    if (key == "id") {
-      person.id = cursor_.integer();
-    } else if (key == "bbox") {
-      person.bbox = read_box(cursor_, "bbox");
-    } else if (key == "bbox_head") {
-      person.head_box = read_box(cursor_, "bbox_head");
-    } else if (key == "track_id") {
-      if (!cursor_.take_null()) person.track_id = cursor_.integer();
-    } else if (key == "person_id") {
-      if (!cursor_.take_null()) person.person_id = cursor_.integer();
-    } else if (key == "score") {
-      if (!cursor_.take_null()) person.score = cursor_.number_within(kScoreLimit, "score");
-    } else if (key == "area") {
-      if (!cursor_.take_null()) person.area = cursor_.number_within(1e18, "area");
-    } else if (key == "num_keypoints") {
-      person.num_keypoints = small_int(cursor_, "num_keypoints");
-    } else if (key == "category_id") {
-      person.category_id = small_int(cursor_, "category_id");
-    } else if (bool* flag = flag_of(key, person); flag != nullptr) {
-      *flag = cursor_.boolean();
+  void add(ImagePerson&& found) {
+    if (found.has_keypoints) joint_count_ = found.person.keypoints.size();
+    heap_.reached(found.person.keypoints.data());
+    if (const auto frame = frame_of_image_.find(found.image_id); frame != frame_of_image_.end()) {
+      std::vector<Person>& persons = data_.poses.frames[frame->second].persons;
+      persons.push_back(std::move(found.person));
+      heap_.reached(persons.data());
     } else {
-      return false;
+      pending_.emplace_back(found.image_id, std::move(found.person));  // the images may follow
     }
-    return true;
-  }
-
-  static bool* flag_of(std::string_view key, Person& person) {
-    if (key == "iscrowd") return &person.is_crowd;
-    if (key == "iscrowd_unknown") return &person.crowd_unknown;
-    if (key == "area_estimated") return &person.area_estimated;
-    if (key == "bbox_estimated") return &person.bbox_estimated;
-    return nullptr;
   }
 
   void require_lists() const {
@@ -373,17 +418,19 @@ class Parser {
                   options_);
   }
 
+  std::string_view text_;
   JsonCursor cursor_;
   GrowingHeap heap_;
   std::string name_;
   CocoLike rules_;
   const ReadOptions& options_;
+  const AheadOptions& ahead_options_;
   CocoDataset data_;
   std::vector<Category> categories_;
   std::optional<std::int64_t> person_category_;
   std::unordered_map<std::int64_t, std::size_t> frame_of_image_;
   std::vector<std::pair<std::int64_t, Person>> pending_;
-  std::vector<double> scores_, numbers_;
+  PersonScratch scratch_;
   std::size_t joint_count_ = 0;  // of the last annotation
   bool has_images_ = false, has_annotations_ = false, broken_ = false;
 };
@@ -406,8 +453,8 @@ std::string sequence_name(const std::string& path) {
 }
 
 CocoDataset parse_coco_like(std::string_view text, const std::string& name, CocoLike rules, const ReadOptions& options,
-                            MappedFile* file) {
-  return Parser(text, name, rules, options, file).run();
+                            MappedFile* file, const AheadOptions& ahead) {
+  return Parser(text, name, rules, options, file, ahead).run();
 }
 
 }  // namespace vepe::formats

@@ -62,6 +62,10 @@ class JsonCursor {
   Mark mark() const { return {position_, depth_, fresh_}; }
   void rewind(const Mark& mark);
 
+  std::size_t next_offset() {  // of what comes after white space
+    skip_space();
+    return offset();
+  }
   std::size_t offset() const { return static_cast<std::size_t>(position_ - begin_); }
   [[noreturn]] void fail(const std::string& message, const std::string& remedy) const;
 
