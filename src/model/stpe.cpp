@@ -90,7 +90,10 @@ Stpe::Pairs Stpe::pairs_of(const KeptQueries& key, const std::vector<const KeptQ
 Tensor Stpe::shares(const Tensor& query, const Pairs& pairs, const Tensor& allowed) {
   const std::int64_t N = pairs.gain.size(0), R = pairs.gain.size(1), K = pairs.gain.size(2);
   const Tensor answer = share_->forward(torch::cat({pairs.features, query.unsqueeze(1).expand({N, R, channels_})}, 2));  // [N, R, K + 1]
-  Tensor weight = answer.slice(2, K);  // [N, R, 1]
+  // Before anything is learned the nearest poses count: e^-4 for keypoints half the person's extent away.
+  constexpr double kFalloff = 4;
+  const Tensor move = pairs.features.slice(2, 0, 2 * K);  // in half extents
+  Tensor weight = answer.slice(2, K) - kFalloff * 2 * move.square().mean(2, true);  // [N, R, 1]
   if (allowed.defined()) weight = weight.masked_fill(~allowed.unsqueeze(2), -1e4);
   weight = torch::softmax(weight, 1);
   if (allowed.defined()) weight = weight * allowed.unsqueeze(2).to(weight.scalar_type());

@@ -1,11 +1,35 @@
 #include "train/network.h"
 
+#include <algorithm>
+#include <fmt/format.h>
+
 #include "core/error.h"
 #include "core/log.h"
 #include "formats/joints.h"
 
 namespace vepe::train {
 namespace {
+
+// STPD refines poses on a memory as the spatial pose decoder does, so its layers start as that decoder's last one. Only the last
+// layers of its heads stay as they are, which answer no change.
+void start_stpd(const Network& network) {
+  const model::NamedTensors from = model::state_of(*network.spatial), to = model::state_of(*network.temporal);
+  const auto copy = [&](const std::string& prefix, const std::string& source) {
+    for (const auto& [name, tensor] : to) {
+      if (!name.starts_with(prefix)) continue;
+      const auto found = from.find(source + name.substr(prefix.size()));
+      if (found != from.end()) tensor.copy_(found->second);
+    }
+  };
+  const int last = network.config.pose_decoder.layers - 1;
+  for (int i = 0; i < network.config.temporal.stpd_layers; ++i) {
+    copy(fmt::format("stpd.layers.{}.", i), fmt::format("pose_decoder.layers.{}.", last));
+    for (const int hidden : {0, 2, 4}) {
+      copy(fmt::format("stpd.heads.{}.keypoints.{}.", i, hidden), fmt::format("pose_decoder.keypoint_heads.{}.{}.", last, hidden));
+    }
+  }
+  copy("stpd.position.", "pose_decoder.position.");
+}
 
 // Copies what a starting file holds into the model; the rest keeps its initial values.
 void initialise(const Network& network, const Recipe& recipe) {
@@ -25,6 +49,8 @@ void initialise(const Network& network, const Recipe& recipe) {
     throw Error(ErrorCode::kModel, recipe.init, "has no tensor that fits the model", "check init and init_prefix of the recipe");
   }
   spdlog::info("{}: {} of {} tensors start {} of the model's {}", recipe.init, used, start.size(), used, used + state.size());
+  const bool has_stpd = std::any_of(start.begin(), start.end(), [](const auto& item) { return item.first.starts_with("stpd."); });
+  if (network.temporal && network.config.temporal.stpd && !has_stpd) start_stpd(network);
   if (recipe.stage != Stage::kTemporal) return;
   for (const auto& item : model::state_of(*network.spatial)) {
     if (!state.contains(item.first)) continue;

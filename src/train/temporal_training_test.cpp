@@ -134,6 +134,22 @@ double difference(const model::NamedTensors& a, const model::NamedTensors& b) {
   return largest;
 }
 
+TEST_F(TemporalTraining, StpdStartsAsTheSpatialPoseDecoderAndAnswersNoChange) {
+  const Network network = make_network(recipe({}));
+  const model::NamedTensors spatial = model::state_of(*network.spatial), temporal = model::state_of(*network.temporal);
+  std::map<std::string, int> copied;  // by layer
+  for (const auto& [name, tensor] : temporal) {
+    const std::string layer = "stpd.layers.";
+    if (!name.starts_with(layer)) continue;
+    const std::string rest = name.substr(layer.size() + 2);
+    EXPECT_TRUE(tensor.equal(spatial.at("pose_decoder.layers.0." + rest))) << name;
+    ++copied[name.substr(0, layer.size() + 1)];
+  }
+  EXPECT_EQ(copied.size(), 2u);
+  EXPECT_TRUE(temporal.at("stpd.heads.1.keypoints.4.weight").equal(spatial.at("pose_decoder.keypoint_heads.0.4.weight")));
+  EXPECT_EQ(temporal.at("stpd.heads.1.keypoints.6.weight").abs().max().item<float>(), 0);
+}
+
 TEST_F(TemporalTraining, LeavesTheSpatialPhaseToTheLastBitAndSaysWhereItCameFrom) {
   ASSERT_TRUE(run("run", {}).finished);
   const model::LoadedModel start = model::load_model(folder_ / "start.safetensors"),
