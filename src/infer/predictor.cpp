@@ -251,7 +251,8 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
         std::vector<Pose>& poses = estimate.poses;
         const std::vector<std::int64_t> ids = picture ? std::vector<std::int64_t>(poses.size(), -1) : tracker.update(poses);
         for (std::size_t i = 0; i < poses.size(); ++i) {
-          if (ids[i] < 0 && poses[i].score < static_cast<float>(options.threshold)) continue;
+          // In a video whoever has no track is a second pose on somebody, or a weak one that nobody waits for.
+          if (ids[i] < 0 && (!picture || poses[i].score < static_cast<float>(options.threshold))) continue;
           if (ids[i] >= 0) tracks.insert(ids[i]);
           item.ids.push_back(ids[i]);
           item.poses.push_back(std::move(poses[i]));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "core/error.h"
@@ -14,9 +13,9 @@ namespace {
 constexpr double kAreaOfBox = 0.52;   // share of a person's box that the person covers (median of COCO's people)
 constexpr double kBoxOfExtent = 1.3;  // a person's box against the extent of the keypoints
 constexpr double kWiden = 2.0;        // a prediction one frame on is this much less exact than an annotation
-constexpr float kVelocitySmoothing = 0.5f;
-constexpr double kFarthest = 4;  // lengths of the body that a lost person is looked for around
-constexpr double kForbidden = std::numeric_limits<double>::infinity();
+constexpr float kVelocitySmoothing = 0.3f;
+constexpr double kAnyPair = 1e-3;  // what a pair is worth beyond its similarity
+constexpr double kFarthest = 4;    // lengths of the body that a lost person is looked for around
 
 double area_of(const std::vector<PoseKeypoint>& keypoints) {
   float x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
@@ -36,6 +35,21 @@ double cosine(const std::vector<float>& a, const std::vector<float>& b) {
   return sum;
 }
 
+// OKS of two poses of which the second one is moved by `dx`, `dy`; `widening` of the sigmas.
+double pose_oks(const std::vector<PoseKeypoint>& a, const std::vector<PoseKeypoint>& b, double dx, double dy, double area,
+                const std::vector<double>& sigmas, double widening) {
+  double sum = 0, weight = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    const double x = a[k].x - (b[k].x + dx), y = a[k].y - (b[k].y + dy);
+    const double spread = 2 * sigmas[k] * widening;
+    // A keypoint that nobody saw says little about who it is.
+    const double w = 0.1 + std::min(a[k].score, b[k].score);
+    sum += w * std::exp(-(x * x + y * y) / (2 * area * spread * spread));
+    weight += w;
+  }
+  return sum / weight;
+}
+
 PoseKeypoint centre_of(const std::vector<PoseKeypoint>& keypoints) {
   PoseKeypoint centre;
   for (const PoseKeypoint& p : keypoints) centre.x += p.x, centre.y += p.y;
@@ -46,24 +60,26 @@ PoseKeypoint centre_of(const std::vector<PoseKeypoint>& keypoints) {
 }  // namespace
 
 Tracker::Tracker(TrackerOptions options) : options_(std::move(options)) {
-  if (options_.alpha >= 0 && options_.alpha <= 1) return;
-  throw Error(ErrorCode::kUsage, "alpha", std::to_string(options_.alpha) + " is no share", "choose a number from 0 to 1");
+  const auto check = [](const char* name, double value) {
+    if (value >= 0 && value <= 1) return;
+    throw Error(ErrorCode::kUsage, name, std::to_string(value) + " is not from 0 to 1", "choose a number from 0 to 1");
+  };
+  check("alpha", options_.alpha);
+  check("start threshold", options_.start_threshold);
+  check("keep threshold", options_.keep_threshold);
+  check("least similarity", options_.min_similarity);
+  check("least similarity of weak poses", options_.weak_similarity);
+  check("OKS of duplicates", options_.duplicate_oks);
+  if (options_.max_missed >= 0) return;
+  throw Error(ErrorCode::kUsage, "max missed", std::to_string(options_.max_missed) + " frames", "choose 0 or more");
 }
 
-double Tracker::oks(const Track& track, const Pose& pose) const {
+double Tracker::motion(const Track& track, const Pose& pose) const {
   const auto steps = static_cast<float>(1 + track.missed);
-  const double widening = kWiden * (1 + 0.1 * track.missed);
-  double sum = 0, weight = 0;
-  for (std::size_t k = 0; k < pose.keypoints.size(); ++k) {
-    const double dx = pose.keypoints[k].x - (track.keypoints[k].x + track.velocity_x * steps);
-    const double dy = pose.keypoints[k].y - (track.keypoints[k].y + track.velocity_y * steps);
-    const double spread = 2 * options_.sigmas[k] * widening;
-    // A keypoint that nobody saw says little about who it is.
-    const double w = 0.1 + std::min(pose.keypoints[k].score, track.keypoints[k].score);
-    sum += w * std::exp(-(dx * dx + dy * dy) / (2 * track.area * spread * spread));
-    weight += w;
-  }
-  return sum / weight;
+  const double oks = pose_oks(pose.keypoints, track.keypoints, track.velocity_x * steps, track.velocity_y * steps, track.area,
+                              options_.sigmas, kWiden * (1 + 0.1 * track.missed));
+  const double area = area_of(pose.keypoints);
+  return oks * std::sqrt(std::min(area, track.area) / std::max(area, track.area));
 }
 
 bool Tracker::within_reach(const Track& track, const Pose& pose) const {
@@ -73,14 +89,13 @@ bool Tracker::within_reach(const Track& track, const Pose& pose) const {
   return std::hypot(dx, dy) <= std::min(options_.reach * steps, kFarthest) * std::sqrt(track.area);
 }
 
-double Tracker::cost(const Track& track, const Pose& pose) const {
-  const double motion = oks(track, pose);
+double Tracker::similarity(const Track& track, const Pose& pose) const {
+  const double motion = this->motion(track, pose);
   const bool by_motion = motion >= options_.min_similarity;
-  if (track.embedding.empty() || pose.embedding.empty()) return by_motion ? 1 - motion : kForbidden;
+  if (track.embedding.empty() || pose.embedding.empty()) return by_motion ? motion : 0;
   const double looks = cosine(track.embedding, pose.embedding);
-  if (!by_motion && !(options_.alpha > 0 && looks >= options_.min_cosine && within_reach(track, pose))) return kForbidden;
-  const double similarity = options_.alpha * looks + (1 - options_.alpha) * motion;
-  return similarity >= options_.min_similarity ? 1 - similarity : kForbidden;
+  if (!by_motion && !(options_.alpha > 0 && looks >= options_.min_cosine && within_reach(track, pose))) return 0;
+  return options_.alpha * looks + (1 - options_.alpha) * motion;
 }
 
 void Tracker::remember(std::vector<float>& average, const std::vector<float>& embedding) const {
@@ -111,7 +126,42 @@ void Tracker::follow(Track& track, const Pose& pose) const {
   ++track.seen;
 }
 
-std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
+bool Tracker::is_duplicate(const std::vector<Pose>& poses, std::size_t p, const std::vector<std::int64_t>& ids) const {
+  for (std::size_t q = 0; q < poses.size(); ++q) {
+    if (ids[q] < 0) continue;
+    const double area = std::max(area_of(poses[p].keypoints), area_of(poses[q].keypoints));
+    if (pose_oks(poses[p].keypoints, poses[q].keypoints, 0, 0, area, options_.sigmas, 1) >= options_.duplicate_oks) return true;
+  }
+  return false;
+}
+
+// Gives `candidates` among the poses to the tracks that have none yet, where the similarity is at least `least`.
+void Tracker::link(const std::vector<Pose>& poses, const std::vector<std::size_t>& candidates, double least,
+                   std::vector<std::int64_t>& ids) {
+  std::vector<Track*> free;
+  for (Track& track : tracks_) {
+    if (!track.linked) free.push_back(&track);
+  }
+  // A pair below the least similarity costs as much as leaving both alone, so it never wins over a real one.
+  std::vector<double> costs(free.size() * candidates.size(), 0);
+  for (std::size_t t = 0; t < free.size(); ++t) {
+    for (std::size_t c = 0; c < candidates.size(); ++c) {
+      const double value = similarity(*free[t], poses[candidates[c]]);
+      if (value > 0 && value >= least) costs[t * candidates.size() + c] = least - value - kAnyPair;
+    }
+  }
+  const std::vector<int> chosen = linear_assignment(costs, free.size(), candidates.size());
+  for (std::size_t t = 0; t < free.size(); ++t) {
+    if (chosen[t] < 0) continue;
+    const auto c = static_cast<std::size_t>(chosen[t]);
+    if (costs[t * candidates.size() + c] == 0) continue;
+    ids[candidates[c]] = free[t]->id;
+    free[t]->linked = true;
+    follow(*free[t], poses[candidates[c]]);
+  }
+}
+
+void Tracker::check_embeddings(const std::vector<Pose>& poses) {
   for (const Pose& pose : poses) {
     if (pose.embedding.empty()) continue;
     if (embedding_size_ == 0) embedding_size_ = pose.embedding.size();
@@ -121,29 +171,28 @@ std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
         "an embedding of " + std::to_string(pose.embedding.size()) + " numbers after those of " + std::to_string(embedding_size_),
         "link poses of one model only");
   }
+}
+
+std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
+  check_embeddings(poses);
   std::vector<std::int64_t> ids(poses.size(), -1);
-  std::vector<bool> continued(tracks_.size(), false);
-  if (!tracks_.empty() && !poses.empty()) {
-    std::vector<double> costs(tracks_.size() * poses.size(), kForbidden);
-    for (std::size_t t = 0; t < tracks_.size(); ++t) {
-      for (std::size_t p = 0; p < poses.size(); ++p) {
-        if (poses[p].score < static_cast<float>(options_.keep_threshold)) continue;
-        costs[t * poses.size() + p] = cost(tracks_[t], poses[p]);
-      }
-    }
-    const std::vector<int> chosen = linear_assignment(costs, tracks_.size(), poses.size());
-    for (std::size_t t = 0; t < tracks_.size(); ++t) {
-      if (chosen[t] < 0) continue;
-      const auto p = static_cast<std::size_t>(chosen[t]);
-      ids[p] = tracks_[t].id;
-      continued[t] = true;
-      follow(tracks_[t], poses[p]);
-    }
-  }
-  for (std::size_t t = 0; t < continued.size(); ++t) tracks_[t].missed += !continued[t];
-  std::erase_if(tracks_, [&](const Track& track) { return track.missed > options_.max_missed; });
+  for (Track& track : tracks_) track.linked = false;
+
+  const auto start = static_cast<float>(options_.start_threshold), keep = static_cast<float>(options_.keep_threshold);
+  std::vector<std::size_t> strong, weak;
   for (std::size_t p = 0; p < poses.size(); ++p) {
-    if (ids[p] >= 0 || poses[p].score < static_cast<float>(options_.start_threshold)) continue;
+    if (poses[p].score >= start) strong.push_back(p);
+  }
+  link(poses, strong, options_.min_similarity, ids);
+  for (std::size_t p = 0; p < poses.size(); ++p) {
+    if (poses[p].score < start && poses[p].score >= keep && !is_duplicate(poses, p, ids)) weak.push_back(p);
+  }
+  link(poses, weak, options_.weak_similarity, ids);
+
+  for (Track& track : tracks_) track.missed += !track.linked;
+  std::erase_if(tracks_, [&](const Track& track) { return track.missed > options_.max_missed; });
+  for (const std::size_t p : strong) {
+    if (ids[p] >= 0 || is_duplicate(poses, p, ids)) continue;
     ids[p] = next_id_++;
     Track track{.id = ids[p], .keypoints = poses[p].keypoints, .area = area_of(poses[p].keypoints)};
     remember(track.embedding, poses[p].embedding);

@@ -12,6 +12,8 @@ struct TrackerOptions {
   double start_threshold = kDefaultVideoThreshold;              // a pose of this score starts a track
   double keep_threshold = kKeepShare * kDefaultVideoThreshold;  // a pose of this score continues one
   double min_similarity = 0.1;                                  // below which two are not the same person
+  double weak_similarity = 0.3;                                 // the same for poses that score below start_threshold
+  double duplicate_oks = 0.5;                                   // of a pose to one that has a track: the same person once more
   int max_missed = 30;                                          // frames that a track outlives without a pose
 
   // Where both sides have an embedding:
@@ -21,14 +23,19 @@ struct TrackerOptions {
   double reach = 0.5;             // how far from there, in lengths of the body for each frame since the last pose, at most 4
 };
 
-// Links poses over time: an optimal assignment of the frame's poses to the live tracks by
-//   alpha * cos(embedding, track's averaged embedding) + (1 - alpha) * OKS(pose, track's pose moved on at its smoothed velocity),
-// or that OKS alone for poses or tracks without embedding. A pair is a candidate where this reaches min_similarity and so does
-// the OKS, or else the two look alike (min_cosine) within reach. Ids rise from 1 and are never used again. Memory grows with the
-// people in sight, not with time.
+// Links poses over time by the assignment of the largest total similarity of the frame's poses to the live tracks,
+//   alpha * cos(embedding, track's averaged embedding) + (1 - alpha) * motion,
+// or motion alone for poses or tracks without embedding. `motion` is the OKS of the pose to the track's pose moved on at its
+// smoothed velocity, times the smaller over the larger of their lengths. A pair is a candidate where the similarity reaches
+// min_similarity and so does the motion, or else the two look alike (min_cosine) within reach.
+//
+// The total counts, not the number of pairs: a track whose person was missed would otherwise push its neighbour off the
+// neighbour's pose to get one. Poses that reach start_threshold choose first; weaker ones may continue the tracks that are left
+// (ByteTrack, Zhang et al. 2022). A second pose on a person whose pose has a track gets none and starts none.
+// Ids rise from 1 and are never used again. Memory grows with the people in sight, not with time.
 class Tracker {
  public:
-  explicit Tracker(TrackerOptions options);  // throws Error(kUsage) for an alpha outside 0..1
+  explicit Tracker(TrackerOptions options);  // throws Error(kUsage) for a share or threshold outside 0..1
 
   // The track id of each pose of the next frame, -1 for one that neither continues nor starts a track.
   // Throws Error(kInput) for an embedding of another length than the ones before.
@@ -42,10 +49,15 @@ class Tracker {
     float velocity_x = 0, velocity_y = 0;  // pixels a frame, of the whole body
     double area = 0;
     int missed = 0, seen = 1;
+    bool linked = true;  // in the present frame
   };
-  double oks(const Track& track, const Pose& pose) const;
+  void check_embeddings(const std::vector<Pose>& poses);
+  void link(const std::vector<Pose>& poses, const std::vector<std::size_t>& candidates, double least,
+            std::vector<std::int64_t>& ids);
+  bool is_duplicate(const std::vector<Pose>& poses, std::size_t p, const std::vector<std::int64_t>& ids) const;
+  double motion(const Track& track, const Pose& pose) const;
   bool within_reach(const Track& track, const Pose& pose) const;
-  double cost(const Track& track, const Pose& pose) const;
+  double similarity(const Track& track, const Pose& pose) const;  // 0: no candidates
   void follow(Track& track, const Pose& pose) const;
   void remember(std::vector<float>& average, const std::vector<float>& embedding) const;
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/error.h"
 #include "formats/joints.h"
 #include "infer/relink.h"
@@ -116,13 +118,91 @@ TEST(Tracker, AveragesEmbeddingsSoThatOneOddFrameCountsLittle) {
   EXPECT_EQ(back, (std::vector<std::int64_t>{1, 2}));
 }
 
+// Three people walk in single file, each where the next one was two frames before. When the one in front is missed, everybody
+// could take the pose ahead and so make as many pairs as there are poses; the right pairs are worth more.
+TEST(Tracker, AMissedPersonDoesNotPushTheIdsOfAFileOfPeople) {
+  Tracker tracker(options());
+  const auto at = [](int place, int t) { return person(100.f + 16 * static_cast<float>(place) + 4 * static_cast<float>(t), 0); };
+  const std::vector<std::int64_t> first = tracker.update({at(0, 0), at(1, 0), at(2, 0)});
+  for (int t = 1; t < 6; ++t) EXPECT_EQ(tracker.update({at(0, t), at(1, t), at(2, t)}), first) << t;
+  for (int t = 6; t < 9; ++t) {
+    // Somebody new walks behind them while the one in front is hidden: three tracks, three poses.
+    const auto ids = tracker.update({at(-1, t), at(0, t), at(1, t)});
+    EXPECT_EQ(ids[1], first[0]) << t;
+    EXPECT_EQ(ids[2], first[1]) << t;
+  }
+  const auto back = tracker.update({at(0, 9), at(1, 9), at(2, 9)});
+  EXPECT_EQ(back, first);
+}
+
+TEST(Tracker, SecondPosesOnAPersonGetNoId) {
+  Tracker tracker(options());
+  EXPECT_EQ(tracker.update({person(0, 0, 0.9f), person(2, 1, 0.5f)}), (std::vector<std::int64_t>{1, -1}));
+  EXPECT_EQ(tracker.update({person(0, 0, 0.9f), person(2, 1, 0.5f)}), (std::vector<std::int64_t>{1, -1}));
+  EXPECT_EQ(tracker.update({person(0, 0, 0.9f), person(2, 1, 0.3f)}), (std::vector<std::int64_t>{1, -1}));
+  // Two people who come to stand in front of each other keep their ids all the same.
+  EXPECT_EQ(tracker.update({person(0, 0), person(20, 0)}), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(tracker.update({person(0, 0), person(11, 0)}), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(tracker.update({person(0, 0), person(3, 0)}), (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST(Tracker, SecondPosesOnAPersonDoNotGoToAMissedNeighbour) {
+  Tracker tracker(options());
+  for (int t = 0; t < 4; ++t) tracker.update({person(0, 0), person(20, 0)});
+  EXPECT_EQ(tracker.update({person(0, 0), person(5, 0, 0.3f)}), (std::vector<std::int64_t>{1, -1}));
+  EXPECT_EQ(tracker.update({person(0, 0), person(14, 0, 0.3f)}), (std::vector<std::int64_t>{1, 2}));
+}
+
+// A weak second pose lies nearer to where the person must be than the confident one.
+TEST(Tracker, ConfidentPosesChooseFirst) {
+  Tracker tracker(options());
+  for (int t = 0; t < 4; ++t) tracker.update({person(0, 0)});
+  EXPECT_EQ(tracker.update({person(0, 0, 0.3f), person(6, 0, 0.9f)}), (std::vector<std::int64_t>{-1, 1}));
+}
+
+TEST(Tracker, WeakPosesNeedToLieWhereTheTrackLeads) {
+  for (const float score : {0.9f, 0.3f}) {
+    Tracker tracker(options());
+    for (int t = 0; t < 4; ++t) tracker.update({person(0, 0)});
+    EXPECT_EQ(tracker.update({person(18, 0, score)})[0], score > 0.4f ? 1 : -1);
+  }
+}
+
+// Of two poses in the same place the one of the person's size is the person.
+TEST(Tracker, SizeTellsPeopleApart) {
+  Tracker tracker(options());
+  for (int t = 0; t < 4; ++t) tracker.update({person(0, 0)});
+  Pose child = person(0, 0);
+  for (PoseKeypoint& p : child.keypoints) p.y = 30 + 0.8f * (p.y - 30);  // about the same centre
+  const Pose grown = person(7, 0);
+  EXPECT_EQ(tracker.update({child, grown})[1], 1);
+}
+
+// One pose that is half somebody else's does not send the track off.
+TEST(Tracker, OneJumpTurnsTheVelocityLittle) {
+  Tracker tracker(options());
+  for (int t = 0; t < 8; ++t) tracker.update({person(0, 0)});
+  EXPECT_EQ(tracker.update({person(10, 0)})[0], 1);
+  for (int t = 0; t < 3; ++t) tracker.update({});
+  EXPECT_EQ(tracker.update({person(2, 0)})[0], 1);
+}
+
 TEST(Tracker, RefusesWhatItCannotCompare) {
   Tracker tracker(options());
   tracker.update({with_look(person(0, 0), {1, 0})});
   EXPECT_THROW(tracker.update({with_look(person(0, 0), {1, 0, 0})}), Error);
-  TrackerOptions wrong = options();
-  wrong.alpha = 1.5;
-  EXPECT_THROW(Tracker{wrong}, Error);
+  const auto refused = [](auto change) {
+    TrackerOptions wrong = options();
+    change(wrong);
+    EXPECT_THROW(Tracker{wrong}, Error);
+  };
+  refused([](TrackerOptions& o) { o.alpha = 1.5; });
+  refused([](TrackerOptions& o) { o.start_threshold = -0.1; });
+  refused([](TrackerOptions& o) { o.keep_threshold = 2; });
+  refused([](TrackerOptions& o) { o.min_similarity = std::nan(""); });
+  refused([](TrackerOptions& o) { o.weak_similarity = 1.1; });
+  refused([](TrackerOptions& o) { o.duplicate_oks = -1; });
+  refused([](TrackerOptions& o) { o.max_missed = -1; });
 }
 
 // Saved poses of the meeting above, with ids that relinking has to forget.
