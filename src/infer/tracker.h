@@ -17,7 +17,7 @@ struct TrackerOptions {
   int max_missed = 30;                                          // frames that a track outlives without a pose
 
   // Where both sides have an embedding:
-  double alpha = 0.5;             // share of the embeddings' cosine in the similarity, the OKS has the rest; 0..1
+  double alpha = 0.2;             // share of the embeddings' cosine in the similarity, the motion has the rest; 0..1
   double embedding_memory = 0.8;  // share of the past in a track's embedding, a frame
   double min_cosine = 0.75;       // from which a person may be found again where motion does not lead
   double reach = 0.5;             // how far from there, in lengths of the body for each frame since the last pose, at most 4

@@ -230,7 +230,9 @@ formats::Sequence meeting(bool embeddings) {
 TEST(Relink, GivesNewIdsByLookOrByMotionAlone) {
   for (const bool embeddings : {true, false}) {
     formats::Sequence sequence = meeting(embeddings);
-    const RelinkReport report = relink(sequence, {});
+    TrackerOptions options;
+    options.alpha = 0.5;
+    const RelinkReport report = relink(sequence, options);
     EXPECT_EQ(report.frames, 41);
     EXPECT_EQ(report.people, 82);
     EXPECT_EQ(report.tracks, 2);
