@@ -37,7 +37,8 @@ void print_temporal(model::Vepe& temporal, const model::SpatialOutput& output, c
   std::cout << fmt::format("\ntemporal phase: {} frames, {} window, {}; poses come {} frame(s) late\n", config.frames,
                            config.window, parts.empty() ? "all parts off" : parts, config.frames - 1 - config.key_position());
   const ops::MultiplyAddCounter counter;
-  model::FrameFeatures frame = temporal.features(output, detections.query_index, detections.keypoints, detections.keypoint_scores).front();
+  model::FrameFeatures frame =
+      temporal.features(output, detections.query_index, detections.keypoints, detections.keypoint_scores).front();
   frame.score_logit = torch::full_like(frame.score_logit, -20);
   frame.score_logit[0] = 20;
   temporal.temporal(std::vector<model::FrameFeatures>(static_cast<std::size_t>(config.frames), frame));

@@ -79,7 +79,9 @@ void add_synth_command(CLI::App& app) {
   command->add_option("--seed", a->dataset.seed, "The same seed gives the same clips at any number of threads")
       ->capture_default_str();
   command->add_option("--people", a->people, "Least and most people in a video, as LOW:HIGH")->capture_default_str();
-  command->add_option("--people-height", a->people_height, "Height of most people over the picture's, as LOW:HIGH")
+  command
+      ->add_option("--people-height", a->people_height,
+                   "Size that people of a clip are drawn around, over the picture's height, as LOW:HIGH from 0.05 to 2")
       ->capture_default_str();
   command->add_flag("--blur", a->dataset.scene.blur, "Motion blur and defocus");
   command->add_flag("--focus-loss", a->dataset.scene.focus_loss, "One frame in three is out of focus");

@@ -64,9 +64,17 @@ void ThreadHeap::advise_more() {
   // Fills up the heap at hand until malloc starts another one. One large block would do that too, but malloc gives a
   // new heap back at once when the one before has room.
   std::vector<void*> fill;
+  try {  // advice is worth no failure
+    fill.reserve(2 * kThreadHeap / kFill);
+    pins_.reserve(pins_.size() + 1);
+  } catch (const std::bad_alloc&) {
+    return;
+  }
   std::uintptr_t heap = 0;
   for (std::size_t bytes = 0; heap == 0 && bytes < 2 * kThreadHeap; bytes += kFill) {
-    fill.push_back(std::malloc(kFill));
+    void* block = std::malloc(kFill);
+    if (block == nullptr) break;
+    fill.push_back(block);
     const auto place = reinterpret_cast<std::uintptr_t>(fill.back());
     if (place % kThreadHeap < kFill) heap = place - place % kThreadHeap;
   }
@@ -84,7 +92,8 @@ void ThreadHeap::advise_more() {
     }
     std::free(rest);
     // A heap without any block would be given back.
-    pins_.push_back(std::realloc(fill.back(), 1));
+    void* pin = std::realloc(fill.back(), 1);
+    pins_.push_back(pin != nullptr ? pin : fill.back());
     fill.pop_back();
   }
   for (void* block : fill) std::free(block);

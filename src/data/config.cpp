@@ -84,6 +84,8 @@ ClipConfig read_clip_config(TableReader reader) {
   reader.read("frames", config.frames, 1, 63);
   reader.read("stride", config.stride, 1, 1000);
   reader.read("max_stride", config.max_stride, 0, 1000);
+  if (config.max_stride != 0 && config.max_stride < config.stride)
+    reader.fail("max_stride", "is less than stride", "give at least stride, or 0 for one stride");
   reader.read_choice("window", config.window, {"centered", "causal"});
   reader.read("motion", config.motion, 0, 0.5);
   reader.read("motion_rotation", config.motion_rotation, 0, 45);

@@ -48,6 +48,7 @@ TEST(DataConfig, MistakesAreNamed) {
   EXPECT_TRUE(contains(error_of(read_augment_config, "policy = \"petr\"\nmosaic = 0.5"), "mosaic"));
   EXPECT_TRUE(contains(error_of(read_augment_config, "border = [1, 2]"), "colour"));
   EXPECT_TRUE(contains(error_of(read_loader_config, "batch = \"8\""), "batch"));
+  EXPECT_TRUE(contains(error_of(read_loader_config, "[clip]\nstride = 5\nmax_stride = 3"), "max_stride"));
 }
 
 }  // namespace

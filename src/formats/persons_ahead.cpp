@@ -46,9 +46,12 @@ PersonsAhead::PersonsAhead(std::string_view text, JsonCursor& cursor, ReadPerson
       read_(std::move(read)),
       part_bytes_(options.part_bytes),
       count_((text.size() - cursor.offset() + part_bytes_ - 1) / part_bytes_) {
-  const int threads = thread_count(options);
-  if (threads == 1 || text.size() - cursor.offset() < options.least_bytes) return;
+  // More threads than parts would idle, and many would hold much of the file at once.
+  constexpr std::size_t kMostThreads = 8;
+  const int threads = static_cast<int>(std::min({static_cast<std::size_t>(thread_count(options)), count_, kMostThreads}));
+  if (threads <= 1 || text.size() - cursor.offset() < options.least_bytes) return;
   parts_.resize(kPartsPerThread * static_cast<std::size_t>(threads));
+  threads_.reserve(static_cast<std::size_t>(threads));
   try {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {  // what the system gives has to do, even none

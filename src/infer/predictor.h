@@ -26,9 +26,9 @@ struct PredictOptions {
   video::FrameRange range;
   double threshold = kDefaultVideoThreshold;  // poses that are written; tracks may go on at kKeepShare of it
   double alpha = TrackerOptions{}.alpha;
-  bool temporal_pictures = false;             // a single picture goes through the temporal phase as a video of one frame
-  bool save_embeddings = false;               // in the JSON Lines
-  bool save_similarity = false;               // picture of who looks like whom in two frames (infer/similarity.h)
+  bool temporal_pictures = false;  // a single picture goes through the temporal phase as a video of one frame
+  bool save_embeddings = false;    // in the JSON Lines
+  bool save_similarity = false;    // picture of who looks like whom in two frames (infer/similarity.h)
   std::optional<std::pair<std::int64_t, std::int64_t>> similarity_frames;  // its frames; else the first two that suit
   int decoder_threads = 1, encoder_threads = 1;
 };

@@ -31,7 +31,7 @@ struct TrackerOptions {
 //
 // The total counts, not the number of pairs: a track whose person was missed would otherwise push its neighbour off the
 // neighbour's pose to get one. Poses that reach start_threshold choose first; weaker ones may continue the tracks that are left
-// (ByteTrack, Zhang et al. 2022). A second pose on a person whose pose has a track gets none and starts none.
+// (ByteTrack, Zhang et al. 2022). A second pose on a person whose pose has a track starts none; a weak one continues none.
 // Ids rise from 1 and are never used again. Memory grows with the people in sight, not with time.
 class Tracker {
  public:

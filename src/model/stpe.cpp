@@ -59,15 +59,15 @@ Tensor Stpe::position(const Tensor& keypoints) {
 
 Stpe::Pairs Stpe::pairs_of(const KeptQueries& key, const std::vector<const KeptQueries*>& references) const {
   constexpr double kFarthest = 3;  // in half extents; people farther away are all the same
-  const std::int64_t N = key.keypoints.size(0), T = frame_offset_.size(0);
+  const std::int64_t N = key.keypoints.size(0), reference_frames = frame_offset_.size(0);
   const Tensor own = key.keypoints.detach().unsqueeze(1), own_size = half_extent(own);  // [N, 1, K, 2], [N, 1, 1, 1]
   const Tensor own_score = key.score_logit.detach().view({N, 1, 1});
   // Scores of keypoints where there are some, else 0.
-  const auto certainty = [](const KeptQueries& frame) {
+  const auto keypoint_scores = [](const KeptQueries& frame) {
     return frame.keypoint_scores.defined() ? frame.keypoint_scores.detach().to(frame.keypoints.scalar_type())
                                            : torch::zeros_like(frame.keypoints.select(2, 0));
   };
-  const Tensor own_certainty = certainty(key).unsqueeze(1);  // [N, 1, K]
+  const Tensor own_keypoint_scores = keypoint_scores(key).unsqueeze(1);  // [N, 1, K]
   std::vector<Tensor> moves, gains, features;
   for (std::size_t f = 0; f < references.size(); ++f) {
     const std::int64_t R = references[f]->keypoints.size(0);
@@ -75,24 +75,26 @@ Stpe::Pairs Stpe::pairs_of(const KeptQueries& key, const std::vector<const KeptQ
     const Tensor move = ((other - own) / own_size).clamp(-kFarthest, kFarthest);
     const Tensor growth = (half_extent(other) / own_size).log().clamp(-kFarthest, kFarthest).squeeze(3);
     const Tensor other_score = references[f]->score_logit.detach().view({1, R, 1});
-    Tensor frame = torch::zeros({T}, move.options());
+    Tensor frame = torch::zeros({reference_frames}, move.options());
     frame[static_cast<std::int64_t>(f)] = 1;
-    const Tensor other_certainty = certainty(*references[f]).unsqueeze(0);  // [1, R, K]
+    const Tensor other_keypoint_scores = keypoint_scores(*references[f]).unsqueeze(0);  // [1, R, K]
     moves.push_back(move * own_size);
-    gains.push_back(other_certainty - own_certainty);
-    features.push_back(torch::cat({move.flatten(2), growth, own_score.expand({N, R, 1}), other_score.expand({N, R, 1}),
-                                   own_certainty.expand({N, R, -1}), other_certainty.expand({N, R, -1}), frame.expand({N, R, T})},
-                                  2));
+    gains.push_back(other_keypoint_scores - own_keypoint_scores);
+    features.push_back(torch::cat(
+        {move.flatten(2), growth, own_score.expand({N, R, 1}), other_score.expand({N, R, 1}),
+         own_keypoint_scores.expand({N, R, -1}), other_keypoint_scores.expand({N, R, -1}), frame.expand({N, R, reference_frames})},
+        2));
   }
   return {torch::cat(moves, 1), torch::cat(gains, 1), torch::cat(features, 1)};
 }
 
 Tensor Stpe::shares(const Tensor& query, const Pairs& pairs, const Tensor& allowed) {
   const std::int64_t N = pairs.gain.size(0), R = pairs.gain.size(1), K = pairs.gain.size(2);
-  const Tensor answer = share_->forward(torch::cat({pairs.features, query.unsqueeze(1).expand({N, R, channels_})}, 2));  // [N, R, K + 1]
+  const Tensor known = torch::cat({pairs.features, query.unsqueeze(1).expand({N, R, channels_})}, 2);
+  const Tensor answer = share_->forward(known);  // [N, R, K + 1]
   // Before anything is learned the nearest poses count: e^-4 for keypoints half the person's extent away.
   constexpr double kFalloff = 4;
-  const Tensor move = pairs.features.slice(2, 0, 2 * K);  // in half extents
+  const Tensor move = pairs.features.slice(2, 0, 2 * K);                            // in half extents
   Tensor weight = answer.slice(2, K) - kFalloff * 2 * move.square().mean(2, true);  // [N, R, 1]
   if (allowed.defined()) weight = weight.masked_fill(~allowed.unsqueeze(2), -1e4);
   weight = torch::softmax(weight, 1);
@@ -115,6 +117,7 @@ StpeOutput Stpe::forward(const std::vector<KeptQueries>& window, std::size_t key
   Tensor x = window[key].query.unsqueeze(0);  // [1, N, C]
   const Tensor own_position = position(window[key].keypoints).unsqueeze(0);
   const Tensor mask = allowed.defined() ? allowed.unsqueeze(0) : Tensor();
+  // A window of one frame has no references.
   const Pairs pairs = references.empty() ? Pairs{} : pairs_of(window[key], references);
   const Tensor relation = references.empty() ? Tensor() : relation_->forward(pairs.features).unsqueeze(0);
   for (const auto& layer : layers_) {

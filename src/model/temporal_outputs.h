@@ -10,11 +10,11 @@ namespace vepe::model {
 
 // What the spatial phase hands over for one frame. Results of one frame serve in every window that holds it.
 struct FrameFeatures {
-  Memory memory;       // M^f, B = 1
-  Tensor query;        // [N, C] q^f, final pose-decoder output
-  Tensor score_logit;  // [N] s^f
-  Tensor keypoints;    // [N, K, 2] P^f, after the joint decoder for the poses that it refined
-  Tensor embedding;    // [N, C] e^f, rows of length 1; undefined without ICM
+  Memory memory;           // M^f, B = 1
+  Tensor query;            // [N, C] q^f, final pose-decoder output
+  Tensor score_logit;      // [N] s^f
+  Tensor keypoints;        // [N, K, 2] P^f, after the joint decoder for the poses that it refined
+  Tensor embedding;        // [N, C] e^f, rows of length 1; undefined without ICM
   Tensor keypoint_scores;  // [N, K] of the joint decoder, 0 for the poses that it did not refine; undefined: nobody knows
 
   // The memory as each STDME layer reads it, [1, S, M, D] a layer: made once a frame, read in every window that holds it.
@@ -28,13 +28,13 @@ struct FrameFeatures {
 
 // The queries of one frame that PQS keeps: R rows of FrameFeatures.
 struct KeptQueries {
-  Tensor index;        // [R] int64 into N, rising
-  Tensor query;        // [R, C]
-  Tensor score_logit;  // [R]
-  Tensor keypoints;    // [R, K, 2]
-  Tensor embedding;    // [R, C] or undefined
+  Tensor index;            // [R] int64 into N, rising
+  Tensor query;            // [R, C]
+  Tensor score_logit;      // [R]
+  Tensor keypoints;        // [R, K, 2]
+  Tensor embedding;        // [R, C] or undefined
   Tensor keypoint_scores;  // [R, K] or undefined
-  Tensor track_id;     // [R] or undefined
+  Tensor track_id;         // [R] or undefined
 
   std::int64_t count() const { return index.size(0); }
 };

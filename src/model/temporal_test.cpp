@@ -147,7 +147,6 @@ TEST_F(Temporal, APersonWhoMaySeeNobodyGetsNothingFromOtherFrames) {
   EXPECT_GT(window[1].query.grad().abs().sum().item<double>(), 0);
 }
 
-// sigmoid(logit(0.5) + ln 3) = 3 / 4, once more 9 / 10; sigmoid(logit(0.2) + ln 4) = 1 / 2, then 4 / 5.
 // With one reference allowed its attention is 1 whatever its key says, so this tells whether values know of poses.
 TEST_F(Temporal, StpeSeesWhereTheSamePersonIsInAReferenceFrame) {
   Stpe stpe(small_config(), small_temporal());
@@ -170,6 +169,7 @@ TEST_F(Temporal, StpeSeesWhereTheSamePersonIsInAReferenceFrame) {
   EXPECT_TRUE(((before.keypoint_scores >= 0) & (before.keypoint_scores <= 1)).all().item<bool>());
 }
 
+// sigmoid(logit(0.5) + ln 3) = 3 / 4, once more 9 / 10; sigmoid(logit(0.2) + ln 4) = 1 / 2, then 4 / 5.
 TEST_F(Temporal, DecoderLayersRefineThePoseOfTheLastByEquation4) {
   ModelConfig config = small_config();
   config.keypoint_count = 1;
@@ -332,7 +332,8 @@ TEST_F(Temporal, OrderOfPersonsDoesNotMatter) {
     for (const std::size_t moved : {0, 1, 2}) {
       auto shuffled = window;
       FrameFeatures& frame = shuffled[moved];
-      for (Tensor* rows : {&frame.query, &frame.score_logit, &frame.keypoints, &frame.keypoint_scores, &frame.embedding}) *rows = rows->flip(0);
+      for (Tensor* rows : {&frame.query, &frame.score_logit, &frame.keypoints, &frame.keypoint_scores, &frame.embedding})
+        *rows = rows->flip(0);
       const TemporalOutput after = vepe.temporal(shuffled);
       const auto restored = [&](const Tensor& rows) { return moved == 1 ? rows.flip(0) : rows; };
       EXPECT_LE(largest_difference(restored(after.layers.back().keypoints), before.layers.back().keypoints), 1e-12);

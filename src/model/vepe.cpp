@@ -46,8 +46,8 @@ void Vepe::use_bfloat16() {
   }
 }
 
-std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index,
-                                          const Tensor& refined_keypoints, const Tensor& refined_scores) {
+std::vector<FrameFeatures> Vepe::features(const SpatialOutput& output, const Tensor& refined_index, const Tensor& refined_keypoints,
+                                          const Tensor& refined_scores) {
   const PoseLayer& last = output.pose_layers.back();
   const std::int64_t B = last.query.size(0), K = last.keypoints.size(2);
   Tensor embeddings, keypoints = last.keypoints, keypoint_scores;  // [B, N, C], [B, N, K, 2], [B, N, K]

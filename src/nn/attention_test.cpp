@@ -36,8 +36,7 @@ TEST(MultiHeadAttention, WithARelationIsTheDirectSum) {
       if (total > 0) head(mixed) /= total;
     }
     const bool seeing = allowed[0][n].any().item<bool>();
-    const Tensor expected =
-        seeing ? parameters["out_proj.weight"].mv(mixed) + parameters["out_proj.bias"] : torch::zeros({C});
+    const Tensor expected = seeing ? parameters["out_proj.weight"].mv(mixed) + parameters["out_proj.bias"] : torch::zeros({C});
     EXPECT_LE((answer[0][n] - expected).abs().max().item<double>(), 1e-4) << n;
   }
 }

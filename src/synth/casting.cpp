@@ -80,7 +80,8 @@ Shot draw_shot(const SceneConfig& config, Random random) {
   const int width = config.width, height = config.height;
   Shot shot;
   const bool close_up = random.chance(0.12);
-  shot.nearness = close_up ? random.uniform(0.95, 1.7) : std::exp(random.uniform(std::log(config.min_height), std::log(config.max_height)));
+  shot.nearness =
+      close_up ? random.uniform(0.95, 1.7) : std::exp(random.uniform(std::log(config.min_height), std::log(config.max_height)));
   shot.feet_y = close_up ? random.uniform(1.05, 1.6) : random.uniform(0.80, 0.98);
   Camera& camera = shot.camera;
   camera.width = width;

@@ -19,10 +19,10 @@ struct SceneConfig {
   int min_people = 2, max_people = 8;  // 0 to 64
   // Height of a standing adult over the picture's, for most people of a clip; one clip in eight is a close-up whatever these say.
   double min_height = 0.28, max_height = 0.88;
-  bool blur = false;                   // motion blur, sometimes defocus
-  bool focus_loss = false;             // one frame in three out of focus, its neighbours as they were
-  bool occluders = false;              // things in front of people
-  bool camera_motion = false;          // pan, zoom, roll and hand shake
+  bool blur = false;                                     // motion blur, sometimes defocus
+  bool focus_loss = false;                               // one frame in three out of focus, its neighbours as they were
+  bool occluders = false;                                // things in front of people
+  bool camera_motion = false;                            // pan, zoom, roll and hand shake
   std::shared_ptr<const BackgroundLibrary> backgrounds;  // photographs; without them places are drawn
 };
 

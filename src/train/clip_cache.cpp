@@ -1,7 +1,7 @@
 #include "train/clip_cache.h"
 
-#include <numeric>
 #include <torch/torch.h>
+#include <numeric>
 
 #include "core/random.h"
 
@@ -24,9 +24,8 @@ void ClipCache::add(SpatialClip clip) {
   clip.memory.tokens = clip.memory.tokens.to(torch::kHalf);
   if (clip.memory.padding.defined()) clip.memory.padding = clip.memory.padding.clone();
   clip.memory.valid_ratios = clip.memory.valid_ratios.clone();
-  for (torch::Tensor* tensor :
-       {&clip.poses.query, &clip.poses.score_logit, &clip.poses.keypoints, &clip.refined_index, &clip.refined_keypoints,
-                                &clip.refined_scores}) {
+  for (torch::Tensor* tensor : {&clip.poses.query, &clip.poses.score_logit, &clip.poses.keypoints, &clip.refined_index,
+                                &clip.refined_keypoints, &clip.refined_scores}) {
     *tensor = tensor->clone();
   }
   clips_.push_back(std::move(clip));

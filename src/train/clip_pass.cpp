@@ -43,7 +43,8 @@ std::vector<model::FrameFeatures> clip_features(model::Vepe& temporal, const Spa
   model::SpatialOutput output;
   output.memory = clip.memory;
   output.pose_layers = {clip.poses};
-  std::vector<model::FrameFeatures> frames = temporal.features(output, clip.refined_index, clip.refined_keypoints, clip.refined_scores);
+  std::vector<model::FrameFeatures> frames =
+      temporal.features(output, clip.refined_index, clip.refined_keypoints, clip.refined_scores);
   for (std::size_t f = 0; label && f < frames.size(); ++f) loss::label_frame(frames[f], clip.matches[f], clip.targets[f]);
   return frames;
 }

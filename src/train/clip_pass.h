@@ -10,11 +10,11 @@ namespace vepe::train {
 
 // The T frames of a clip (or all frames of a video) after the spatial phase, with their people.
 struct SpatialClip {
-  model::Memory memory;                         // B = T
-  model::PoseLayer poses;                       // of the last layer, B = T
+  model::Memory memory;                                         // B = T
+  model::PoseLayer poses;                                       // of the last layer, B = T
   at::Tensor refined_index, refined_keypoints, refined_scores;  // [T, R] int64, [T, R, K, 2], [T, R, K] of the joint decoder
-  std::vector<loss::Match> matches;             // T, of the pose queries
-  std::vector<loss::Targets> targets;           // T
+  std::vector<loss::Match> matches;                             // T, of the pose queries
+  std::vector<loss::Targets> targets;                           // T
   std::size_t key = 0;
 };
 

@@ -1,7 +1,7 @@
 #include "train/network.h"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -29,6 +29,7 @@ void start_stpd(const Network& network) {
     }
   }
   copy("stpd.position.", "pose_decoder.position.");
+  spdlog::info("the layers of STPD start as layer {} of the pose decoder", last);
 }
 
 // Copies what a starting file holds into the model; the rest keeps its initial values.

@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <torch/torch.h>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <torch/torch.h>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -68,7 +68,7 @@ class TemporalTraining : public ::testing::Test {
     config.neck.inputs = {"block5", "block12"}, config.neck.extra_levels = 0, config.neck.groups = 4;
     config.encoder.layers = 0;
     config.proposals.queries = 8;
-    config.pose_decoder.layers = 1, config.pose_decoder.head_hidden = 16;
+    config.pose_decoder.layers = 2, config.pose_decoder.head_hidden = 16;
     config.joint_decoder.layers = 1;
     config.heatmap.enabled = false;
     config.input.short_side = 0, config.input.long_side = 64, config.input.multiple = 32;
@@ -142,11 +142,11 @@ TEST_F(TemporalTraining, StpdStartsAsTheSpatialPoseDecoderAndAnswersNoChange) {
     const std::string layer = "stpd.layers.";
     if (!name.starts_with(layer)) continue;
     const std::string rest = name.substr(layer.size() + 2);
-    EXPECT_TRUE(tensor.equal(spatial.at("pose_decoder.layers.0." + rest))) << name;
+    EXPECT_TRUE(tensor.equal(spatial.at("pose_decoder.layers.1." + rest))) << name;
     ++copied[name.substr(0, layer.size() + 1)];
   }
   EXPECT_EQ(copied.size(), 2u);
-  EXPECT_TRUE(temporal.at("stpd.heads.1.keypoints.4.weight").equal(spatial.at("pose_decoder.keypoint_heads.0.4.weight")));
+  EXPECT_TRUE(temporal.at("stpd.heads.1.keypoints.4.weight").equal(spatial.at("pose_decoder.keypoint_heads.1.4.weight")));
   EXPECT_EQ(temporal.at("stpd.heads.1.keypoints.6.weight").abs().max().item<float>(), 0);
 }
 
