@@ -32,7 +32,7 @@ InstanceStream::InstanceStream(const ModelConfig& config, const TemporalConfig& 
   const std::int64_t C = config.channels, K = config.keypoint_count;
   query_embedding_ = register_parameter("query_embedding", torch::randn({config.dense() ? 1 : config.proposals.queries, C}));
   if (config.dense()) from_pose_ = register_module("from_pose", nn::xavier_linear(C, C));
-  position_ = register_module("position", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K, C, C}));
+  position_ = register_module("position", std::make_shared<nn::Mlp>(std::vector<std::int64_t>{2 * K + 4, C, C}));
   auto layers = register_module("layers", std::make_shared<torch::nn::Module>());
   for (int i = 0; i < temporal.instance_layers; ++i) {
     layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<InstanceLayer>(config)));
@@ -50,8 +50,7 @@ Tensor InstanceStream::forward(const Memory& memory, const Tensor& pose, const T
   } else {
     x = query_embedding_ + from_pose_->forward(pose);
   }
-  // The form of the pose without its place: a person stays the same person while walking on.
-  const Tensor position = position_->forward(pose_shape(points).slice(2, 0, 2 * points.size(2)));
+  const Tensor position = position_->forward(pose_shape(points));
   const Tensor reference = pose_reference(points, memory.valid_ratios);
   for (const auto& layer : layers_) x = layer->forward(x, pose, position, reference, memory);
   x = out_->forward(x);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "core/error.h"
 #include "model/dense_poses.h"
 #include "model/golden_petr.h"
@@ -222,6 +224,18 @@ TEST(ModelConfig, RefusesUnknownAndIllTypedKeys) {
       EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
     }
   }
+}
+
+// A change of a module's shapes must come with new weights.
+TEST(ShippedModels, FitTheCode) {
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(VEPE_SOURCE_DIR "/models")) {
+    if (entry.path().extension() != ".safetensors") continue;
+    const LoadedModel model = load_model(entry.path());
+    EXPECT_EQ(model.temporal != nullptr, entry.path().stem().string().ends_with("-temporal")) << entry.path();
+    ++found;
+  }
+  EXPECT_EQ(found, 2);
 }
 
 }  // namespace
