@@ -57,7 +57,8 @@ void check_scene_config(const SceneConfig& config) {
   check_range("--people", config.min_people, 0, 64);
   check_range("--people", config.max_people, 0, 64);
   if (!(config.min_height >= 0.05 && config.min_height <= config.max_height && config.max_height <= 2)) {
-    throw Error(ErrorCode::kUsage, "--people-height", "wants two shares of the picture's height, from 0.05 to 2, the smaller one first",
+    throw Error(ErrorCode::kUsage, "--people-height",
+                "wants two shares of the picture's height, from 0.05 to 2, the smaller one first",
                 "write it as in --people-height 0.3:0.9");
   }
   if (config.min_people > config.max_people) {

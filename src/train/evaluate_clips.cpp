@@ -1,8 +1,8 @@
 #include "train/evaluate_clips.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <torch/torch.h>
+#include <algorithm>
 
 #include "core/error.h"
 #include "core/interrupt.h"
