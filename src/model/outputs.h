@@ -31,9 +31,9 @@ struct DenseHeads {
 // Where the pose queries start. All keypoints of the model are x, y in 0..1 of the real (unpadded) image.
 struct Proposals {
   Tensor initial_keypoints;  // [B, N, K, 2] detached
-  Tensor score_logit;        // [B, S] per token ("encoder" proposals; undefined for "dense")
-  Tensor keypoints;          // [B, S, K, 2] per token, in training and in `verify` only ("encoder")
-  Tensor top_tokens;         // [B, N] int64 ("encoder")
+  Tensor score_logit;        // [B, S] per proposing token ("encoder" proposals; undefined for "dense")
+  Tensor keypoints;          // [B, S, K, 2] per proposing token, in training and in `verify` only ("encoder")
+  Tensor top_tokens;         // [B, N] int64 among the proposing tokens ("encoder")
   Tensor seed_logit;         // [B, N] logit of the dense score ("dense")
   DenseHeads dense;          // ("dense")
 };

@@ -22,25 +22,22 @@ EncoderProposals::EncoderProposals(const ModelConfig& config)
 }
 
 Proposals EncoderProposals::forward(const Memory& memory, Stages* stages) {
-  const std::int64_t B = memory.tokens.size(0), S = memory.tokens.size(1), K = keypoints_;
-  const Tensor centres = ops::cell_centres(memory.shapes, memory.valid_ratios);  // [B, S, 2]
-  Tensor usable = ((centres > 0.01) & (centres < 0.99)).all(-1);                 // [B, S]
-  if (memory.padding.defined()) usable = usable & ~memory.padding;
-  const Tensor tokens = memory_norm_->forward(memory_proj_->forward(memory.tokens * usable.unsqueeze(-1).to(torch::kFloat)));
+  // Finer levels propose nobody, so they are not trained to either: they would take the people away from the others.
+  const std::int64_t skipped = ops::token_count({memory.shapes.begin(), memory.shapes.begin() + first_level_});
+  const Tensor source = memory.tokens.slice(1, skipped);  // [B, S, C]
+  const std::int64_t B = source.size(0), S = source.size(1), K = keypoints_;
+  const Tensor centres = ops::cell_centres(memory.shapes, memory.valid_ratios).slice(1, skipped);  // [B, S, 2]
+  Tensor usable = ((centres > 0.01) & (centres < 0.99)).all(-1);                                   // [B, S]
+  if (memory.padding.defined()) usable = usable & ~memory.padding.slice(1, skipped);
+  const Tensor tokens = memory_norm_->forward(memory_proj_->forward(source * usable.unsqueeze(-1).to(torch::kFloat)));
   const Tensor centre_logit =
       torch::log(centres / (1 - centres)).masked_fill(~usable.unsqueeze(-1), std::numeric_limits<float>::infinity());
   record(stages, "proposals.memory", tokens);
   record(stages, "proposals.centre_logit", centre_logit);
 
   Proposals proposals;
-  proposals.score_logit = score_->forward(tokens).squeeze(-1);  // [B, S]
-  Tensor ranked = proposals.score_logit;
-  if (first_level_ > 0) {
-    const std::int64_t skipped = ops::token_count({memory.shapes.begin(), memory.shapes.begin() + first_level_});
-    ranked = ranked.clone();
-    ranked.slice(1, 0, skipped).fill_(-std::numeric_limits<float>::infinity());
-  }
-  proposals.top_tokens = std::get<1>(ranked.detach().topk(std::min(queries_, S), 1));  // [B, N]
+  proposals.score_logit = score_->forward(tokens).squeeze(-1);                                        // [B, S]
+  proposals.top_tokens = std::get<1>(proposals.score_logit.detach().topk(std::min(queries_, S), 1));  // [B, N]
   const std::int64_t N = proposals.top_tokens.size(1);
   const auto keypoints_of = [&](const Tensor& x, const Tensor& centre) {  // [B, *, C], [B, *, 2] -> [B, *, K, 2]
     return (keypoint_head_->forward(x).view({B, -1, K, 2}) + centre.unsqueeze(2)).sigmoid();

@@ -7,7 +7,8 @@
 
 namespace vepe::model {
 
-// Two-stage proposals of PETR: every memory token is scored; the keypoints of the best N tokens start the queries.
+// Two-stage proposals of PETR: every memory token of the levels from `first_level` on (the proposing tokens) is scored;
+// the keypoints of the best N of them start the queries.
 class EncoderProposals : public torch::nn::Module {
  public:
   explicit EncoderProposals(const ModelConfig& config);

@@ -170,6 +170,25 @@ TEST(SpatialModel, DenseProposalsStartUntrainedQueriesWhereTheHeadsSeePeople) {
   EXPECT_TRUE(detections.keypoints.isfinite().all().item<bool>());
 }
 
+// Untrained heads place a person at the centre of the token that proposes them.
+TEST(SpatialModel, OnlyLevelsFromTheFirstProposingOneAreTrainedToPropose) {
+  torch::manual_seed(3);
+  std::string text = kTinyConfig;
+  text.replace(text.find("type = \"dense\""), std::string("type = \"dense\"").size(), "type = \"encoder\"\nfirst_level = 1");
+  SpatialModel model(read_model_config(parse_toml_text(text, "tiny"), "tiny"));
+  const SpatialOutput output =
+      model.forward(model.normalise(torch::randint(0, 256, {1, 3, 64, 64}).to(torch::kByte)), torch::tensor({{64.f, 64.f}}));
+  ASSERT_EQ(output.memory.shapes.size(), 3u);  // strides 4, 8, 16
+  EXPECT_EQ(output.proposals.score_logit.size(1), 8 * 8 + 4 * 4);
+  ASSERT_EQ(output.proposals.keypoints.size(1), 8 * 8 + 4 * 4);
+  const torch::Tensor first = output.proposals.keypoints[0].select(1, 0),
+                      cells = first.slice(0, 0, 64) * 8 - 0.5;  // [S, 2], stride 8
+  EXPECT_LE(difference(cells.slice(0, 0, 8).select(1, 0), torch::arange(8, torch::kFloat)), 1e-4);
+  EXPECT_LE(difference(output.proposals.initial_keypoints[0],
+                       output.proposals.keypoints[0].index_select(0, output.proposals.top_tokens[0])),
+            0);
+}
+
 TEST(ModelFile, RoundTripKeepsConfigAndOutputs) {
   torch::NoGradGuard no_grad;
   torch::manual_seed(4);
