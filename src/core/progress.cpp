@@ -29,11 +29,13 @@ ProgressStyle progress_style(const std::string& name) {
   throw Error(ErrorCode::kUsage, "--progress", "unknown style " + name, "use auto, bar, plain, json or none");
 }
 
-Progress::Progress(ProgressStyle style, std::string task, std::string unit, std::int64_t total)
+Progress::Progress(ProgressStyle style, std::string task, std::string unit, std::int64_t total, std::int64_t done)
     : style_(style),
       task_(std::move(task)),
       unit_(std::move(unit)),
       total_(total),
+      before_(done),
+      done_(done),
       start_(std::chrono::steady_clock::now()),
       printed_(start_) {}
 
@@ -58,7 +60,7 @@ void Progress::finish() {
 void Progress::print(bool last) {
   if (style_ == ProgressStyle::kNone) return;
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0.0;
+  const double rate = elapsed > 0 ? static_cast<double>(done_ - before_) / elapsed : 0.0;
   const double left = total_ > 0 && rate > 0 ? static_cast<double>(total_ - done_) / rate : 0.0;
   if (style_ == ProgressStyle::kJson) {
     nlohmann::json line = {{"task", task_},        {"done", done_},      {"unit", unit_},

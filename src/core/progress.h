@@ -15,8 +15,8 @@ ProgressStyle progress_style(const std::string& name);
 
 class Progress {
  public:
-  // `total` = 0 when it is not known (a pipe, a camera).
-  Progress(ProgressStyle style, std::string task, std::string unit, std::int64_t total);
+  // `total` = 0 when it is not known (a pipe, a camera). `done` of it were done before, by an earlier run.
+  Progress(ProgressStyle style, std::string task, std::string unit, std::int64_t total, std::int64_t done = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -29,7 +29,7 @@ class Progress {
 
   ProgressStyle style_;
   std::string task_, unit_, note_;
-  std::int64_t total_, done_ = 0;
+  std::int64_t total_, before_, done_;
   std::chrono::steady_clock::time_point start_, printed_;
   bool finished_ = false;
 };

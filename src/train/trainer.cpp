@@ -81,7 +81,7 @@ class Run {
     const std::int64_t last =
         options_.stop_after > 0 ? std::min(recipe_.schedule.steps, step + options_.stop_after) : recipe_.schedule.steps;
     MetricsLog log(options_.run / "metrics.jsonl", step);
-    Progress progress(options_.progress, "training", "steps", recipe_.schedule.steps);
+    Progress progress(options_.progress, "training", "steps", recipe_.schedule.steps, step);
     TrainResult result;
     while (step < last && !interrupted()) {
       result.last_loss = one_step(step, log, progress);
