@@ -36,6 +36,20 @@ struct SpatialFrame::Content {
   model::FrameFeatures features;      // with a temporal phase only
 };
 
+namespace {
+
+// Rows of R people, in any order.
+struct People {
+  torch::Tensor scores, keypoints, keypoint_scores;  // [R], [R, K, 2] in 0..1, [R, K]
+  torch::Tensor embeddings;                          // [R, C] or undefined
+};
+
+torch::Tensor embeddings_of(const model::FrameFeatures& features, const torch::Tensor& query_index) {
+  return features.embedding.defined() ? features.embedding.index_select(0, query_index) : torch::Tensor();
+}
+
+}  // namespace
+
 struct Engine::State {
   EngineOptions options;
   std::shared_ptr<model::SpatialModel> model;
@@ -43,8 +57,7 @@ struct Engine::State {
   bool bf16 = false;
 
   std::vector<SpatialFrame> batch(std::span<const video::Image* const> frames, InputSize size);
-  std::vector<Pose> to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores, const torch::Tensor& keypoints,
-                             const torch::Tensor& certainty) const;
+  std::vector<Pose> to_poses(const SpatialFrame::Content& frame, const People& people) const;
 };
 
 Precision parse_precision(const std::string& name) {
@@ -152,7 +165,10 @@ std::vector<SpatialFrame> Engine::State::batch(std::span<const video::Image* con
 }
 
 std::vector<Pose> Engine::poses(const SpatialFrame& frame) const {
-  return state_->to_poses(frame.content(), frame.content().scores, frame.content().keypoints, frame.content().keypoint_scores);
+  const c10::InferenceMode inference;
+  const SpatialFrame::Content& content = frame.content();
+  return state_->to_poses(
+      content, {content.scores, content.keypoints, content.keypoint_scores, embeddings_of(content.features, content.query_index)});
 }
 
 std::vector<Pose> Engine::temporal(std::span<const SpatialFrame> window) {
@@ -164,29 +180,37 @@ std::vector<Pose> Engine::temporal(std::span<const SpatialFrame> window) {
   const model::TemporalLayer& answer = output.layers.back();
 
   const SpatialFrame::Content& key = window[static_cast<std::size_t>(key_position())].content();
-  torch::Tensor scores = key.scores.clone(), keypoints = key.keypoints.clone(), certainty = key.keypoint_scores.clone();
-  const auto people = key.query_index.accessor<std::int64_t, 1>(), kept = output.query_index.accessor<std::int64_t, 1>();
-  for (std::int64_t r = 0; r < people.size(0); ++r) {
-    for (std::int64_t i = 0; i < kept.size(0); ++i) {
-      if (kept[i] != people[r]) continue;
-      scores[r] = answer.score_logit[i].sigmoid();
-      keypoints[r] = answer.keypoints[i];
-      if (output.keypoint_scores.defined()) certainty[r] = output.keypoint_scores[i];
+  People people{key.scores.clone(), key.keypoints.clone(), key.keypoint_scores.clone(),
+                embeddings_of(key.features, key.query_index)};
+  const auto query = key.query_index.accessor<std::int64_t, 1>(), kept = output.query_index.accessor<std::int64_t, 1>();
+  std::vector<std::int64_t> propagated;
+  for (std::int64_t i = 0; i < kept.size(0); ++i) {
+    if (kept[i] < 0) propagated.push_back(i);
+    for (std::int64_t r = 0; r < query.size(0); ++r) {
+      if (kept[i] != query[r]) continue;
+      people.scores[r] = answer.score_logit[i].sigmoid();
+      people.keypoints[r] = answer.keypoints[i];
+      if (output.keypoint_scores.defined()) people.keypoint_scores[r] = output.keypoint_scores[i];
     }
   }
-  return state_->to_poses(key, scores, keypoints, certainty);
+  if (!propagated.empty()) {
+    const torch::Tensor rows = torch::tensor(propagated, torch::kLong);
+    const auto add = [&rows](torch::Tensor& to, const torch::Tensor& from) { to = torch::cat({to, from.index_select(0, rows)}); };
+    add(people.scores, answer.score_logit.sigmoid());
+    add(people.keypoints, answer.keypoints);
+    add(people.keypoint_scores, output.keypoint_scores);
+    if (people.embeddings.defined()) add(people.embeddings, output.embedding);
+  }
+  return state_->to_poses(key, people);
 }
 
-std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, const torch::Tensor& scores,
-                                          const torch::Tensor& keypoints, const torch::Tensor& certainty) const {
-  const c10::InferenceMode inference;
-  const torch::Tensor positions = keypoints.contiguous(), keypoint_scores = certainty.contiguous();
+std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, const People& people) const {
+  const torch::Tensor positions = people.keypoints.contiguous(), keypoint_scores = people.keypoint_scores.contiguous(),
+                      scores = people.scores.contiguous(),
+                      embeddings = people.embeddings.defined() ? people.embeddings.contiguous() : torch::Tensor();
   const auto score = scores.accessor<float, 1>();
   const auto xy = positions.accessor<float, 3>();
   const auto confidence = keypoint_scores.accessor<float, 2>();
-  const auto query = frame.query_index.accessor<std::int64_t, 1>();
-  const torch::Tensor embeddings =
-      frame.features.embedding.defined() ? frame.features.embedding.contiguous() : torch::Tensor();  // [N, C]
   std::vector<Pose> poses;
   for (std::int64_t r = 0; r < score.size(0); ++r) {
     if (!(score[r] >= static_cast<float>(options.threshold))) continue;
@@ -197,7 +221,7 @@ std::vector<Pose> Engine::State::to_poses(const SpatialFrame::Content& frame, co
                                 xy[r][k][1] * static_cast<float>(frame.height) - 0.5f, confidence[r][k]});
     }
     if (embeddings.defined()) {
-      const float* row = embeddings.data_ptr<float>() + query[r] * embeddings.size(1);
+      const float* row = embeddings.data_ptr<float>() + r * embeddings.size(1);
       pose.embedding.assign(row, row + embeddings.size(1));
     }
     poses.push_back(std::move(pose));

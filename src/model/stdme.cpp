@@ -9,25 +9,17 @@ nn::DeformableAttention::Options attention_options(const ModelConfig& config, co
   return {config.channels, config.heads, levels, temporal.points, false, config.dropout};
 }
 
-Tensor with_rest(const Tensor& tokens, std::int64_t start, const Tensor& queries) {
-  return start == 0 ? queries : torch::cat({tokens.slice(1, 0, start), queries}, 1);
-}
-
 }  // namespace
 
 Tmsda::Tmsda(const ModelConfig& config, const TemporalConfig& temporal)
     : nn::DeformableAttention(attention_options(config, temporal, temporal.frames * config.levels())) {}
 
 Tensor Tmsda::attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames,
-                     const std::vector<Tensor>& values) const {
+                     const std::vector<nn::ProjectedValue>& values) const {
   std::vector<Tensor> ratios;
-  ops::LevelShapes shapes;  // T * L levels
-  for (const Memory& frame : frames) {
-    ratios.push_back(frame.valid_ratios);
-    shapes.insert(shapes.end(), frame.shapes.begin(), frame.shapes.end());
-  }
+  for (const Memory& frame : frames) ratios.push_back(frame.valid_ratios);
   const Tensor reference = centres.unsqueeze(2) * torch::cat(ratios, 1).unsqueeze(1);  // [1, N, T*L, 2]
-  return forward(query, position, reference, {torch::cat(values, 1), shapes});
+  return forward(query, position, reference, values);
 }
 
 StdmeLayer::StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal) {
@@ -40,18 +32,31 @@ StdmeLayer::StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal
   norm3_ = register_module("norm3", norm());
 }
 
-Tensor StdmeLayer::forward(const std::vector<Memory>& frames, std::vector<Tensor> values, std::size_t key, std::int64_t start,
+Tensor StdmeLayer::forward(const std::vector<Memory>& frames, const std::vector<Tensor>& values, std::size_t key, int first_level,
                            const Tensor& centres, const Tensor& position) {
   const Memory& memory = frames[key];
-  const Tensor reference = centres.unsqueeze(2) * memory.valid_ratios.unsqueeze(1);  // [1, S - start, L, 2]
-  const nn::ProjectedValue value = msda_->project(memory.tokens, memory.shapes, memory.padding);
+  const auto split = memory.shapes.begin() + first_level;
+  const ops::LevelShapes finer(memory.shapes.begin(), split), coarser(split, memory.shapes.end());
+  const std::int64_t start = ops::token_count(finer);
+  const Tensor reference = centres.unsqueeze(2) * memory.valid_ratios.unsqueeze(1);  // [1, N, L, 2]
+  const nn::ProjectedValue value = msda_->project(memory.tokens, memory.shapes, memory.padding, ops::token_count(coarser));
   Tensor x = norm1_->forward(msda_->forward(memory.tokens.slice(1, start), position, reference, value));
-  Memory moved;  // what TMSDA reads of the key frame has changed from `start` on
+  Memory moved;  // what TMSDA reads of the key frame has changed from `first_level` on
   moved.tokens = x;
+  moved.shapes = coarser;
   if (memory.padding.defined()) moved.padding = memory.padding.slice(1, start);
-  values[key] = with_rest(values[key], start, tmsda_->values(moved));
-  x = norm2_->forward(tmsda_->attend(x, position, centres, frames, values));
-  return with_rest(memory.tokens, start, norm3_->forward(ffn_->forward(x)));
+  std::vector<nn::ProjectedValue> parts;
+  for (std::size_t f = 0; f < frames.size(); ++f) {
+    if (f != key) {
+      parts.push_back({values[f], frames[f].shapes});
+      continue;
+    }
+    if (first_level > 0) parts.push_back({values[f].slice(1, 0, start), finer});
+    parts.push_back({tmsda_->values(moved, x.size(1)), coarser});
+  }
+  x = norm2_->forward(tmsda_->attend(x, position, centres, frames, parts));
+  x = norm3_->forward(ffn_->forward(x));
+  return first_level == 0 ? x : torch::cat({memory.tokens.slice(1, 0, start), x}, 1);
 }
 
 Stdme::Stdme(const ModelConfig& config, const TemporalConfig& temporal) : first_level_(temporal.stdme_first_level) {
@@ -64,7 +69,8 @@ Stdme::Stdme(const ModelConfig& config, const TemporalConfig& temporal) : first_
 
 std::vector<Tensor> Stdme::values(const Memory& memory) const {
   std::vector<Tensor> values;
-  for (const auto& layer : layers_) values.push_back(layer->values(memory));
+  const std::int64_t queries = ops::token_count({memory.shapes.begin() + first_level_, memory.shapes.end()});
+  for (const auto& layer : layers_) values.push_back(layer->values(memory, queries));
   return values;
 }
 
@@ -75,22 +81,17 @@ Memory Stdme::forward(const std::vector<Memory>& window, std::size_t key, std::v
   }
   std::vector<Memory> frames = window;
   const ops::LevelShapes& shapes = window[key].shapes;
-  std::int64_t start = 0;
   std::vector<Tensor> positions;
-  for (std::size_t l = 0; l < shapes.size(); ++l) {
+  for (auto l = static_cast<std::size_t>(first_level_); l < shapes.size(); ++l) {
     const std::int64_t count = shapes[l].height * shapes[l].width, channels = level_embed_.size(1);
-    if (static_cast<int>(l) < first_level_) {
-      start += count;
-    } else {
-      positions.push_back(level_embed_[static_cast<std::int64_t>(l)].view({1, 1, channels}).expand({1, count, channels}));
-    }
+    positions.push_back(level_embed_[static_cast<std::int64_t>(l)].view({1, 1, channels}).expand({1, count, channels}));
   }
-  const Tensor position = torch::cat(positions, 1);                                            // [1, S - start, C]
-  const Tensor centres = ops::cell_centres(shapes, window[key].valid_ratios).slice(1, start);  // [1, S - start, 2]
+  const Tensor position = torch::cat(positions, 1);                                                        // [1, N, C]
+  const Tensor centres = ops::cell_centres(shapes, window[key].valid_ratios).slice(1, -position.size(1));  // [1, N, 2]
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     std::vector<Tensor> of_layer;
     for (const auto& frame : values) of_layer.push_back(frame[i]);
-    frames[key].tokens = layers_[i]->forward(frames, std::move(of_layer), key, start, centres, position);
+    frames[key].tokens = layers_[i]->forward(frames, of_layer, key, first_level_, centres, position);
   }
   return frames[key];
 }

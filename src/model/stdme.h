@@ -14,25 +14,27 @@ class Tmsda : public nn::DeformableAttention {
  public:
   Tmsda(const ModelConfig& config, const TemporalConfig& temporal);
 
-  // One frame's memory as `attend` reads it: [B, S, C] -> [B, S, M, D]. It does not depend on the window.
-  Tensor values(const Memory& frame) const { return project(frame.tokens, frame.shapes, frame.padding).value; }
+  // One frame's memory as `attend` reads it for that many queries (nn::ProjectedValue). It does not depend on the window.
+  Tensor values(const Memory& frame, std::int64_t queries) const {
+    return project(frame.tokens, frame.shapes, frame.padding, queries).value;
+  }
 
   // query, position [1, N, C]; centres [1, N, 2] in 0..1 of the real image, the same place in every frame; T frames (B = 1)
-  // in window order, which may differ in size: of the memories only shapes and ratios are read, and their values
-  // -> [1, N, C] with the residual.
+  // in window order, which may differ in size: of the memories only the ratios are read. `values` hold the levels of all
+  // frames in that order, in as many parts as they lie in -> [1, N, C] with the residual.
   Tensor attend(const Tensor& query, const Tensor& position, const Tensor& centres, const std::vector<Memory>& frames,
-                const std::vector<Tensor>& values) const;
+                const std::vector<nn::ProjectedValue>& values) const;
 };
 
 // One post-norm layer: MSDA on the key frame, TMSDA on the window, feed-forward.
 class StdmeLayer : public torch::nn::Module {
  public:
   StdmeLayer(const ModelConfig& config, const TemporalConfig& temporal);
-  Tensor values(const Memory& frame) const { return tmsda_->values(frame); }
-  // Queries are the key frame's tokens from `start` on; earlier ones are read and pass unchanged. centres and position
-  // [1, S - start, .] are those of the queries; `values`, one a frame, are this layer's. Returns the key frame's new
-  // tokens [1, S, C].
-  Tensor forward(const std::vector<Memory>& frames, std::vector<Tensor> values, std::size_t key, std::int64_t start,
+  Tensor values(const Memory& frame, std::int64_t queries) const { return tmsda_->values(frame, queries); }
+  // Queries are the key frame's tokens of the levels from `first_level` on; earlier ones are read and pass unchanged.
+  // centres and position [1, N, .] are those of the queries; `values`, one a frame, are this layer's. Returns the key
+  // frame's new tokens [1, S, C].
+  Tensor forward(const std::vector<Memory>& frames, const std::vector<Tensor>& values, std::size_t key, int first_level,
                  const Tensor& centres, const Tensor& position);
 
  private:
@@ -47,7 +49,7 @@ class StdmeLayer : public torch::nn::Module {
 class Stdme : public torch::nn::Module {
  public:
   Stdme(const ModelConfig& config, const TemporalConfig& temporal);
-  // What the layers read of a frame, one tensor [B, S, M, D] a layer, whatever window it stands in.
+  // What the layers read of a frame, one tensor a layer, whatever window it stands in.
   std::vector<Tensor> values(const Memory& memory) const;
   // The key frame's temporal memory. `values`: those of each frame of the window; a frame's may be empty, as all of them.
   Memory forward(const std::vector<Memory>& window, std::size_t key, std::vector<std::vector<Tensor>> values = {});

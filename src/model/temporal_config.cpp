@@ -17,6 +17,7 @@ TemporalConfig read_temporal_config(TableReader& table, std::int64_t levels) {
   table.read("icm", config.icm);
   table.read("stdme", config.stdme);
   table.read("stpd", config.stpd);
+  table.read("propagate", config.propagate);
   table.read("instance_layers", config.instance_layers, 1, 24);
   table.read("stpe_layers", config.stpe_layers, 1, 24);
   table.read("stdme_layers", config.stdme_layers, 1, 24);
@@ -25,6 +26,11 @@ TemporalConfig read_temporal_config(TableReader& table, std::int64_t levels) {
   table.read("stdme_first_level", config.stdme_first_level, 0, 8);
   table.finish();
   if (config.frames % 2 == 0) table.fail("temporal.frames", "is even", "choose an odd number, the key frame needs a middle");
+  if (config.propagate && (config.window == "causal" || config.frames < 3))
+    table.fail("temporal.propagate", "needs a frame on both sides of the key frame",
+               "use window = \"centered\" and 3 frames or more");
+  if (config.propagate && !config.stpe && !config.stpd)
+    table.fail("temporal.propagate", "has neither STPE nor STPD to refine what it adds", "turn one of them on");
   if (config.stdme_first_level >= levels)
     table.fail("temporal.stdme_first_level", "there is no such level", "choose a smaller one");
   return config;
@@ -40,6 +46,7 @@ toml::table write_temporal_config(const TemporalConfig& config) {
                      {"icm", config.icm},
                      {"stdme", config.stdme},
                      {"stpd", config.stpd},
+                     {"propagate", config.propagate},
                      {"instance_layers", config.instance_layers},
                      {"stpe_layers", config.stpe_layers},
                      {"stdme_layers", config.stdme_layers},

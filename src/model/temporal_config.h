@@ -22,6 +22,9 @@ struct TemporalConfig {
   bool stdme = true;  // off: the decoder reads the key frame's own memory
   bool stpd = true;   // off: one pair of heads reads the queries
 
+  // Beyond the paper: people whom both frames beside the key frame show and the key frame does not become queries too.
+  bool propagate = false;
+
   // The paper gives three decoder layers and is silent about the others.
   int instance_layers = 2;
   int stpe_layers = 2;

@@ -90,8 +90,8 @@ TEST_F(TemporalGradient, TmsdaIsTheDirectSumOfEquation1) {
   for (const std::int64_t token : {3, 7, 11, 13, 15}) frames[2].padding[0][token] = true;
   frames[2].valid_ratios = torch::tensor({{{0.75f, 1.f}, {0.5f, 1.f}}});
   const Tensor query = torch::randn({1, 5, 8}), position = torch::randn({1, 5, 8}), centres = torch::rand({1, 5, 2});
-  std::vector<Tensor> values;
-  for (const Memory& frame : frames) values.push_back(tmsda.values(frame));
+  std::vector<nn::ProjectedValue> values;
+  for (const Memory& frame : frames) values.push_back({tmsda.values(frame, query.size(1)), frame.shapes});
   const Tensor result = tmsda.attend(query, position, centres, frames, values);
   for (std::int64_t q = 0; q < 5; ++q) {
     EXPECT_LE(largest_difference(result[0][q], direct.query(query[0][q], position[0][q], centres[0][q], frames, 2)), 1e-5)

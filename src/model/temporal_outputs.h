@@ -17,7 +17,7 @@ struct FrameFeatures {
   Tensor embedding;        // [N, C] e^f, rows of length 1; undefined without ICM
   Tensor keypoint_scores;  // [N, K] of the joint decoder, 0 for the poses that it did not refine; undefined: nobody knows
 
-  // The memory as each STDME layer reads it, [1, S, M, D] a layer: made once a frame, read in every window that holds it.
+  // The memory as each STDME layer reads it (nn::ProjectedValue): made once a frame, read in every window that holds it.
   // Empty: made where a window needs it.
   std::vector<Tensor> memory_values;
 
@@ -28,7 +28,7 @@ struct FrameFeatures {
 
 // The queries of one frame that PQS keeps: R rows of FrameFeatures.
 struct KeptQueries {
-  Tensor index;            // [R] int64 into N, rising
+  Tensor index;            // [R] int64 into N, rising; then -1 for propagated ones (query_propagation.h)
   Tensor query;            // [R, C]
   Tensor score_logit;      // [R]
   Tensor keypoints;        // [R, K, 2]
@@ -46,7 +46,7 @@ struct TemporalLayer {
 };
 
 struct TemporalOutput {
-  Tensor query_index;                 // [R] int64 into the key frame's N
+  Tensor query_index;                 // [R] int64 into the key frame's N, -1: propagated, nobody whom the key frame shows
   std::vector<TemporalLayer> layers;  // STPE's keypoints with the spatial scores, then STPD's layers; the last one is the answer
   Tensor keypoint_scores;             // [R, K] in 0..1, moved with the keypoints by STPE; undefined where the frames have none
   Tensor query;                       // [R, C] after STPE

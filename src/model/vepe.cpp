@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "model/pose_query_selection.h"
+#include "model/query_propagation.h"
 
 namespace vepe::model {
 namespace {
@@ -37,6 +38,7 @@ Vepe::Vepe(const ModelConfig& config, const TemporalConfig& temporal) : temporal
   } else if (temporal.stpe) {
     heads_ = register_module("temporal_heads", std::make_shared<PoseHeads>(config));
   }
+  if (temporal.propagate) propagated_ = register_parameter("propagated", torch::zeros({config.channels}));
 }
 
 void Vepe::use_bfloat16() {
@@ -93,6 +95,8 @@ TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSour
     values.push_back(frame.memory_values);
   }
 
+  if (temporal_.propagate) kept[key] = with_propagated(kept);
+
   TemporalOutput output;
   output.query_index = kept[key].index;
   output.embedding = kept[key].embedding;
@@ -117,6 +121,13 @@ TemporalOutput Vepe::temporal(const std::vector<FrameFeatures>& window, MaskSour
     output.layers.push_back({kept[key].score_logit, keypoints});
   }
   return output;
+}
+
+KeptQueries Vepe::with_propagated(const std::vector<KeptQueries>& kept) const {
+  const auto key = static_cast<std::size_t>(temporal_.key_position());
+  KeptQueries found = propagated_queries(kept[key - 1], kept[key], kept[key + 1], temporal_.mask_threshold);
+  found.query = found.query + propagated_;
+  return joined(kept[key], found);
 }
 
 Tensor Vepe::allowed(const std::vector<KeptQueries>& kept, MaskSource mask) const {

@@ -38,6 +38,7 @@ class Vepe : public torch::nn::Module {
 
  private:
   Tensor allowed(const std::vector<KeptQueries>& kept, MaskSource mask) const;  // [N, R], undefined for all
+  KeptQueries with_propagated(const std::vector<KeptQueries>& kept) const;      // those of the key frame
 
   TemporalConfig temporal_;
   std::shared_ptr<InstanceStream> instance_stream_;  // each null when switched off
@@ -45,6 +46,7 @@ class Vepe : public torch::nn::Module {
   std::shared_ptr<Stdme> stdme_;
   std::shared_ptr<Stpd> stpd_;
   std::shared_ptr<PoseHeads> heads_;  // of STPE's queries, without STPD
+  Tensor propagated_;                 // [C] marks propagated queries
 };
 
 }  // namespace vepe::model

@@ -1,5 +1,6 @@
 #include "nn/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -129,24 +130,33 @@ void DeformableAttention::reset_parameters() {
   }
 }
 
-ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding) const {
-  if (options_.pose && options_.heads > 1 &&
-      !torch::GradMode::is_enabled()) {  // `forward` decides, which knows the number of samples
-    const std::int64_t B = tokens.size(0), S = tokens.size(1);
+ProjectedValue DeformableAttention::project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding,
+                                            std::optional<std::int64_t> queries) const {
+  const std::int64_t B = tokens.size(0), S = tokens.size(1);
+  const std::int64_t samples = queries.value_or(S) * options_.heads * static_cast<std::int64_t>(shapes.size()) * options_.points;
+  const bool may_wait = options_.pose || few(samples, S, options_.channels);
+  if (may_wait && options_.heads > 1 && !torch::GradMode::is_enabled()) {  // `sample` decides, which knows the number of samples
     if (!padding.defined()) return {tokens.reshape({B, S, 1, options_.channels}), shapes};
     const Tensor real = padding.logical_not().to(tokens.scalar_type()).unsqueeze(-1);
     return {torch::cat({tokens * real, real}, 2).unsqueeze(2), shapes};
   }
   Tensor value = torch::linear(tokens.to(value_proj_->weight.scalar_type()), value_proj_->weight, value_proj_->bias);
   if (padding.defined()) value = value.masked_fill(padding.unsqueeze(-1), 0.0);
-  return {value.view({tokens.size(0), tokens.size(1), options_.heads, options_.channels / options_.heads}), shapes};
+  return {value.view({B, S, options_.heads, options_.channels / options_.heads}), shapes};
 }
 
 Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_position, const Tensor& reference,
                                     const ProjectedValue& value) const {
+  return forward(query, query_position, reference, std::vector<ProjectedValue>{value});
+}
+
+Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_position, const Tensor& reference,
+                                    const std::vector<ProjectedValue>& memories) const {
   const std::int64_t B = query.size(0), N = query.size(1), M = options_.heads, L = options_.levels, P = options_.points;
   ops::expect_shape(query, {-1, -1, options_.channels}, "query");
-  TORCH_CHECK(static_cast<std::int64_t>(value.shapes.size()) == L, "value has ", value.shapes.size(), " levels, want ", L);
+  ops::LevelShapes shapes;
+  for (const ProjectedValue& memory : memories) shapes.insert(shapes.end(), memory.shapes.begin(), memory.shapes.end());
+  TORCH_CHECK(static_cast<std::int64_t>(shapes.size()) == L, "the memories have ", shapes.size(), " levels, want ", L);
   const Tensor positioned = query_position.defined() ? query + query_position : query;
   const Tensor offsets = torch::linear(positioned, sampling_offsets_->weight, sampling_offsets_->bias).view({B, N, M, L, P, 2});
   const Tensor weights = torch::linear(positioned, attention_weights_->weight, attention_weights_->bias)
@@ -164,22 +174,33 @@ Tensor DeformableAttention::forward(const Tensor& query, const Tensor& query_pos
     ops::expect_shape(reference, {B, N, L, 2}, "reference");
     Tensor cells = torch::empty({L, 1, 2}, offsets.options());  // width, height of each level
     for (std::int64_t level = 0; level < L; ++level) {
-      cells[level][0][0] = static_cast<double>(value.shapes[static_cast<std::size_t>(level)].width);
-      cells[level][0][1] = static_cast<double>(value.shapes[static_cast<std::size_t>(level)].height);
+      cells[level][0][0] = static_cast<double>(shapes[static_cast<std::size_t>(level)].width);
+      cells[level][0][1] = static_cast<double>(shapes[static_cast<std::size_t>(level)].height);
     }
     locations = reference.view({B, N, 1, L, 1, 2}) + offsets / cells;
   }
-  const bool projected = value.value.size(2) == M;
-  Tensor sampled;  // [B, N, C]
-  if (!projected && few(N * M * L * P, value.value.size(1), options_.channels)) {
-    sampled = project_samples(value.value, value.shapes, locations, weights, value_proj_->weight, value_proj_->bias);
-  } else {
-    const Tensor values = projected ? value.value : project_tokens(value.value, M, value_proj_->weight, value_proj_->bias);
-    sampled = ops::deform_attn(values, value.shapes, locations, weights);
+  Tensor sampled;  // [B, N, C], the sum over the memories
+  std::int64_t level = 0;
+  for (const ProjectedValue& memory : memories) {
+    const auto count = static_cast<std::int64_t>(memory.shapes.size());
+    const Tensor part = sample(memory, locations.narrow(3, level, count), weights.narrow(3, level, count));
+    sampled = sampled.defined() ? sampled + part : part;
+    level += count;
   }
   Tensor output = torch::linear(sampled, output_proj_->weight, output_proj_->bias);
   if (options_.dropout > 0) output = torch::dropout(output, options_.dropout, is_training());
   return output + query;
+}
+
+// locations [B, N, M, L', P, 2], weights [B, N, M, L', P] over the L' levels of this memory -> [B, N, C]
+Tensor DeformableAttention::sample(const ProjectedValue& memory, const Tensor& locations, const Tensor& weights) const {
+  const std::int64_t M = options_.heads, samples = weights.numel() / std::max<std::int64_t>(weights.size(0), 1);
+  const Tensor& value = memory.value;
+  if (value.size(2) == M) return ops::deform_attn(value, memory.shapes, locations, weights);
+  if (few(samples, value.size(1), options_.channels))
+    return project_samples(value, memory.shapes, locations, weights, value_proj_->weight, value_proj_->bias);
+  const Tensor values = project_tokens(value, M, value_proj_->weight, value_proj_->bias);
+  return ops::deform_attn(values, memory.shapes, locations, weights);
 }
 
 }  // namespace vepe::nn

@@ -2,6 +2,9 @@
 
 #include <torch/torch.h>
 
+#include <optional>
+#include <vector>
+
 #include "ops/shapes.h"
 
 namespace vepe::nn {
@@ -32,7 +35,7 @@ class MultiHeadAttention : public torch::nn::Module {
 
 // The memory of B frames as deformable attention reads it: projected once, then shared by every query set.
 struct ProjectedValue {
-  Tensor value;             // [B, S, M, D]; of pose attention without gradients the memory itself, [B, S, 1, C or C + 1]
+  Tensor value;             // [B, S, M, D], or the memory itself, [B, S, 1, C or C + 1], which is projected as it is read
   ops::LevelShapes shapes;  // L levels
 };
 
@@ -47,15 +50,22 @@ class DeformableAttention : public torch::nn::Module {
   };
   explicit DeformableAttention(const Options& options);
 
-  // tokens [B, S, C]; `padding` [B, S] bool, true on padding, may be undefined.
-  ProjectedValue project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding) const;
+  // tokens [B, S, C]; `padding` [B, S] bool, true on padding, may be undefined. `queries`: how many will read it, if known;
+  // few of them, without gradients, leave the memory as it is. So does pose attention, which has few.
+  ProjectedValue project(const Tensor& tokens, const ops::LevelShapes& shapes, const Tensor& padding,
+                         std::optional<std::int64_t> queries = {}) const;
 
   // query, query_position [B, N, C] (position may be undefined) -> [B, N, C] with the residual (query before position).
   // Reference points are in 0..1 of each level's padded map:
   //   pose = false: [B, N, L, 2];  pose = true: [B, N, L, P, 2], point p at keypoint p.
   Tensor forward(const Tensor& query, const Tensor& query_position, const Tensor& reference, const ProjectedValue& value) const;
 
+  // The same over several memories, each the next of the L levels: one softmax over all of them, nothing is copied together.
+  Tensor forward(const Tensor& query, const Tensor& query_position, const Tensor& reference,
+                 const std::vector<ProjectedValue>& memories) const;
+
  private:
+  Tensor sample(const ProjectedValue& memory, const Tensor& locations, const Tensor& weights) const;
   void reset_parameters();
 
   Options options_;

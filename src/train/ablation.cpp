@@ -1,10 +1,10 @@
 #include "train/ablation.h"
 
-#include <cmath>
 #include <fmt/format.h>
+#include <torch/torch.h>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <torch/torch.h>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -19,13 +19,19 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const std::vector<AblationRow>& table_rows() {
-  static const std::vector<AblationRow> rows = {{"spatial", "spatial phase, before"},
-                                                {"baseline", "baseline: spatial phase, trained on"},
-                                                {"a", "+ STPE", true},
-                                                {"b", "+ ICM", true, true},
-                                                {"c", "+ STDME", true, true, true},
-                                                {"d", "+ STPD", true, true, true, true}};
+model::ModelConfig temporal_model(const AblationConfig& config) {
+  return model::load_model_config(load_recipe(config.temporal, {}).model);
+}
+
+// The paper's rows; the last one, beyond the paper, only where the model has that part.
+std::vector<AblationRow> table_rows(const AblationConfig& config) {
+  std::vector<AblationRow> rows = {{"spatial", "spatial phase, before"},
+                                   {"baseline", "baseline: spatial phase, trained on"},
+                                   {"a", "+ STPE", true},
+                                   {"b", "+ ICM", true, true},
+                                   {"c", "+ STDME", true, true, true},
+                                   {"d", "+ STPD", true, true, true, true}};
+  if (temporal_model(config).temporal.propagate) rows.push_back({"e", "+ propagation", true, true, true, true, true});
   return rows;
 }
 
@@ -122,8 +128,10 @@ class SeedRuns {
   }
 
   Recipe temporal_recipe(const AblationRow& row) const {
-    model::ModelConfig model = model::load_model_config(load_recipe(config_.temporal, {}).model);
-    model.temporal.stpe = row.stpe, model.temporal.icm = row.icm, model.temporal.stdme = row.stdme, model.temporal.stpd = row.stpd;
+    model::ModelConfig model = temporal_model(config_);
+    model::TemporalConfig& temporal = model.temporal;
+    temporal.stpe = row.stpe, temporal.icm = row.icm, temporal.stdme = row.stdme, temporal.stpd = row.stpd;
+    temporal.propagate = row.propagate;
     const fs::path path = folder_ / (row.name + ".toml");
     make_output_folder(folder_);
     write_file_atomically(path, model::write_model_config(model));
@@ -242,7 +250,7 @@ AblationConfig load_ablation_config(const fs::path& path, const std::vector<std:
 AblationResult run_ablation(const AblationConfig& config, const fs::path& folder, ProgressStyle progress) {
   AblationResult result;
   result.seeds = config.seeds;
-  result.rows = table_rows();
+  result.rows = table_rows(config);
   result.thresholds = config.thresholds;
   result.sweep.resize(config.thresholds.size());
   make_output_folder(folder);

@@ -27,13 +27,13 @@ AblationConfig load_ablation_config(const std::filesystem::path& path, const std
 
 struct AblationRow {
   std::string name, label;  // "a", "STPE"
-  bool stpe = false, icm = false, stdme = false, stpd = false;
+  bool stpe = false, icm = false, stdme = false, stpd = false, propagate = false;
   std::vector<SequenceMetrics> results;  // of each seed
 };
 
 struct AblationResult {
   std::vector<int> seeds;
-  std::vector<AblationRow> rows;  // the spatial phase before, baseline, a, b, c, d
+  std::vector<AblationRow> rows;  // the spatial phase before, baseline, a, b, c, d; e where the model propagates queries
   std::vector<double> thresholds;
   std::vector<std::vector<double>> sweep;  // mAP of row d [thresholds][seeds]
 };

@@ -67,24 +67,30 @@ model::TemporalOutput temporal_answer(const Network& network, const std::vector<
 }
 
 FramePeople spatial_people(const model::Detections& detections, std::int64_t frame) {
-  return {detections.scores[frame], detections.keypoints[frame], detections.keypoint_scores[frame], detections.query_index[frame]};
+  return {
+      detections.scores[frame], detections.keypoints[frame], detections.keypoint_scores[frame], detections.query_index[frame], {}};
 }
 
-FramePeople temporal_people(const FramePeople& spatial, const model::TemporalOutput& output) {
+FramePeople temporal_people(const FramePeople& spatial, const model::FrameFeatures& features, const model::TemporalOutput& output) {
   const model::TemporalLayer& answer = output.layers.back();
   // A kept query that is not among the spatial answer's best (more people than it lists) is left out, as there.
   const torch::Tensor same = output.query_index.unsqueeze(1) == spatial.query.unsqueeze(0);  // [kept, R]
   const torch::Tensor pairs = same.nonzero(), from = pairs.select(1, 0), to = pairs.select(1, 1);
+  const torch::Tensor propagated = (output.query_index < 0).nonzero().squeeze(1);
+  const auto merged = [&](const torch::Tensor& before, const torch::Tensor& now) {
+    if (!now.defined()) return before;
+    return torch::cat({before.index_copy(0, to, now.index_select(0, from)), now.index_select(0, propagated)});
+  };
   FramePeople people;
-  const torch::Tensor scores = spatial.scores.index_copy(0, to, answer.score_logit.sigmoid().index_select(0, from));
-  const torch::Tensor keypoints = spatial.keypoints.index_copy(0, to, answer.keypoints.index_select(0, from));
-  const torch::Tensor order = scores.argsort(0, /*descending=*/true);
-  people.scores = scores.index_select(0, order);
-  people.keypoints = keypoints.index_select(0, order);
-  torch::Tensor certainty = spatial.keypoint_scores;
-  if (output.keypoint_scores.defined()) certainty = certainty.index_copy(0, to, output.keypoint_scores.index_select(0, from));
-  people.keypoint_scores = certainty.index_select(0, order);
-  people.query = spatial.query.index_select(0, order);
+  people.scores = merged(spatial.scores, answer.score_logit.sigmoid());
+  people.keypoints = merged(spatial.keypoints, answer.keypoints);
+  people.keypoint_scores = merged(spatial.keypoint_scores, output.keypoint_scores);
+  people.query = merged(spatial.query, output.query_index);
+  if (features.embedding.defined()) people.embedding = merged(features.embedding.index_select(0, spatial.query), output.embedding);
+  const torch::Tensor order = people.scores.argsort(0, /*descending=*/true);
+  for (torch::Tensor* rows : {&people.scores, &people.keypoints, &people.keypoint_scores, &people.query, &people.embedding}) {
+    if (rows->defined()) *rows = rows->index_select(0, order);
+  }
   return people;
 }
 

@@ -36,12 +36,14 @@ struct FramePeople {
   at::Tensor scores;           // [R] falling
   at::Tensor keypoints;        // [R, K, 2] x, y in 0..1 of the real image
   at::Tensor keypoint_scores;  // [R, K]
-  at::Tensor query;            // [R] int64, their pose queries
+  at::Tensor query;            // [R] int64, their pose queries; -1: propagated
+  at::Tensor embedding;        // [R, C] of the temporal answer; undefined without ICM
 };
 FramePeople spatial_people(const model::Detections& detections, std::int64_t frame);
 
 // Those whom PQS kept answer anew; the others keep the spatial phase's answer, so that the threshold decides who is refined and
 // not who is seen.
-FramePeople temporal_people(const FramePeople& spatial, const model::TemporalOutput& output);
+// `features` are those of the frame. Propagated people come on top.
+FramePeople temporal_people(const FramePeople& spatial, const model::FrameFeatures& features, const model::TemporalOutput& output);
 
 }  // namespace vepe::train

@@ -102,7 +102,8 @@ std::vector<eval::OksImage> detect_on(const Network& network, std::shared_ptr<co
       FramePeople people = spatial_people(detections, static_cast<std::int64_t>(b));
       if (network.temporal) {
         const auto window = clip_features(*network.temporal, clips[b / static_cast<std::size_t>(batch->frames)], /*label=*/false);
-        people = temporal_people(people, temporal_answer(network, window, model::MaskSource::kEmbeddings));
+        people = temporal_people(people, window[static_cast<std::size_t>(batch->key)],
+                                 temporal_answer(network, window, model::MaskSource::kEmbeddings));
       }
       images.push_back(to_image(batch->samples[b], people, network.config.keypoint_count, next_id));
       images.back().id = static_cast<std::int64_t>(images.size()) - 1;

@@ -264,7 +264,7 @@ SequenceMetrics Sequences::evaluate(const Network& network) const {
         std::vector<model::FrameFeatures> window;
         for (const std::int64_t f : model::window_frames(network.temporal->config(), t, count))
           window.push_back(features[static_cast<std::size_t>(f)]);
-        people = temporal_people(people, temporal_answer(network, window, model::MaskSource::kEmbeddings));
+        people = temporal_people(people, features[index], temporal_answer(network, window, model::MaskSource::kEmbeddings));
       }
       const auto persons = to_persons(people, joints, frame.width, frame.height);
       const auto linked = (people.scores >= options_.track_threshold).sum().item<std::int64_t>();  // best first
@@ -272,11 +272,11 @@ SequenceMetrics Sequences::evaluate(const Network& network) const {
       tracked.emplace_back(persons.begin(), persons.begin() + linked);
       const torch::Tensor query = people.query.narrow(0, 0, linked);
       links.push_back({in_pixels(people.keypoints.narrow(0, 0, linked), frame), {}});
-      if (embeddings) links.back().embedding = features[index].embedding.index_select(0, query);
+      if (embeddings) links.back().embedding = people.embedding.narrow(0, 0, linked);
       torch::Tensor of_query = torch::full({video.clip.poses.query.size(1)}, -1, torch::kLong);
       const loss::Match& match = video.clip.matches[index];
       of_query.index_copy_(0, match.query, video.clip.targets[index].track_id.index_select(0, match.person));
-      ids.push_back(of_query.index_select(0, query));
+      ids.push_back(of_query.index_select(0, query.clamp_min(0)).masked_fill(query < 0, -1));
     }
     ap.push_back(eval::count_sequence(video.truth, with_people(video.truth, everybody), ap_only));
     const auto peopled = std::count_if(video.truth.frames.begin(), video.truth.frames.end(),

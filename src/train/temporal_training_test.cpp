@@ -329,11 +329,32 @@ TEST(TemporalPeople, KeptQueriesAnswerAnewAndTheOthersKeepTheirAnswer) {
   model::TemporalOutput output;
   output.query_index = torch::tensor({0, 3, 4}, torch::kLong);  // 3 is nobody of the spatial answer
   output.layers = {{torch::tensor({3.f, 9.f, 0.f}), torch::tensor({1.f, 7.f, 2.f}).view({3, 1, 1}).expand({3, 1, 2})}};
-  const FramePeople people = temporal_people(spatial, output);
+  const FramePeople people = temporal_people(spatial, {}, output);
   EXPECT_TRUE(people.query.equal(torch::tensor({0, 4, 2}, torch::kLong)));
   EXPECT_TRUE(people.scores.allclose(torch::sigmoid(torch::tensor({3.f, 0.f, std::log(0.1f / 0.9f)}))));
   EXPECT_TRUE(people.keypoints.select(2, 0).squeeze(1).allclose(torch::tensor({1.f, 2.f, 0.2f})));
   EXPECT_TRUE(people.keypoint_scores.squeeze(1).allclose(torch::tensor({0.40f, 0.44f, 0.42f})));
+}
+
+TEST(TemporalPeople, PropagatedPeopleComeOnTopWithTheirOwnEmbedding) {
+  FramePeople spatial;
+  spatial.query = torch::tensor({1, 0}, torch::kLong);
+  spatial.scores = torch::tensor({0.9f, 0.1f});
+  spatial.keypoints = torch::zeros({2, 1, 2});
+  spatial.keypoint_scores = torch::tensor({0.4f, 0.3f}).view({2, 1});
+  model::FrameFeatures features;
+  features.embedding = torch::tensor({{1.f, 0.f}, {0.f, 1.f}});
+  model::TemporalOutput output;
+  output.query_index = torch::tensor({1, -1}, torch::kLong);
+  output.layers = {{torch::tensor({3.f, 0.f}), torch::ones({2, 1, 2})}};
+  output.keypoint_scores = torch::tensor({0.5f, 0.6f}).view({2, 1});
+  output.embedding = torch::tensor({{0.f, 1.f}, {0.6f, 0.8f}});
+  const FramePeople people = temporal_people(spatial, features, output);
+  EXPECT_TRUE(people.query.equal(torch::tensor({1, -1, 0}, torch::kLong)));
+  EXPECT_TRUE(people.scores.allclose(torch::sigmoid(torch::tensor({3.f, 0.f, std::log(0.1f / 0.9f)}))));
+  EXPECT_TRUE(people.keypoints.select(2, 0).squeeze(1).equal(torch::tensor({1.f, 1.f, 0.f})));
+  EXPECT_TRUE(people.keypoint_scores.squeeze(1).allclose(torch::tensor({0.5f, 0.6f, 0.3f})));
+  EXPECT_TRUE(people.embedding.allclose(torch::tensor({{0.f, 1.f}, {0.6f, 0.8f}, {1.f, 0.f}})));
 }
 
 }  // namespace
