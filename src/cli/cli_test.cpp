@@ -201,6 +201,21 @@ TEST(Track, LinksSavedPosesAnewAndSaysWhatIsWrongWithBadOnes) {
   EXPECT_FALSE(fs::exists(out / "bad" / "lengths.jsonl"));
 }
 
+// A limit on the size of files stands in for a full disk: the video runs into it, the poses stay.
+TEST(Predict, AVideoThatDoesNotFitOnTheDiskLeavesThePosesThatAreDone) {
+  if (!fs::exists(kVideo))
+    GTEST_SKIP() << kVideo << " is not installed (Debian's opencv-doc); ./test installs it, so CI on a fresh Debian 12 runs this";
+  const fs::path out = folder("full_disk");
+  const std::string command = "trap '' XFSZ; ulimit -f 200; " VEPE_BINARY " predict " + kVideo + " -o " + out.string() +
+                              " --size 256 --frames 0:60 --save video,jsonl --progress none 2>" + (out / "err").string();
+  const int status = std::system(command.c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 5);
+  EXPECT_NE(read(out / "err").find("vtest.mp4"), std::string::npos) << read(out / "err");
+  EXPECT_FALSE(fs::exists(out / "vtest.mp4"));
+  EXPECT_GE(lines_of(out / "vtest.jsonl").size(), 10u);  // one line a frame and one of the video
+}
+
 TEST(Predict, WritesCocoResultsWithTheIdsOfAnAnnotationFile) {
   const fs::path out = folder("coco");
   std::ofstream(out / "annotations.json")

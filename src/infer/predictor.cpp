@@ -107,16 +107,23 @@ class Outputs {
     }
   }
 
+  // One output that fails does not take the others with it; the first error is thrown when all are closed.
   void close(bool whole) {
-    for (auto& writer : writers_) writer->close();
-    if (video_) video_->close(whole);
-    if (!similarity_) return;
-    if (const auto picture = similarity_->picture(skeleton_)) {
-      video::write_image(similarity_path_, *picture);
-      files_.push_back(similarity_path_);
-    } else {
-      similarity_warning_ = "no two frames to compare: a frame with two people and a later one with one are wanted";
-    }
+    std::exception_ptr failure;
+    const auto attempt = [&failure](auto part) {
+      try {
+        part();
+        return true;
+      } catch (...) {
+        if (!failure) failure = std::current_exception();
+        return false;
+      }
+    };
+    // First: what a video leaves that does not fit on a full disk is room for the others.
+    if (video_ && !attempt([&] { video_->close(whole); })) video_.reset();
+    for (auto& writer : writers_) attempt([&] { writer->close(); });
+    if (similarity_) attempt([&] { save_similarity(); });
+    if (failure) std::rethrow_exception(failure);
   }
   std::string warning() const {
     const std::string text = video_ ? video_->warning() : "";
@@ -125,6 +132,15 @@ class Outputs {
   const std::vector<std::filesystem::path>& files() const { return files_; }
 
  private:
+  void save_similarity() {
+    if (const auto picture = similarity_->picture(skeleton_)) {
+      video::write_image(similarity_path_, *picture);
+      files_.push_back(similarity_path_);
+    } else {
+      similarity_warning_ = "no two frames to compare: a frame with two people and a later one with one are wanted";
+    }
+  }
+
   video::Skeleton skeleton_;
   bool picture_, embeddings_;
   std::optional<video::VideoWriter> video_;
@@ -230,7 +246,7 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
   Outputs outputs(source, info, options, engine.joint_set());
   PredictResult result;
   bool whole = false;
-  {
+  const auto run = [&] {
     Worker decode(
         [&] {
           for (;;) {
@@ -283,6 +299,15 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
     write.rethrow();
     decode.rethrow();
     whole = !interrupted() && options.range.is_all();
+  };
+  try {
+    run();
+  } catch (...) {
+    try {
+      if (result.frames > 0) outputs.close(false);  // the frames that are done stay
+    } catch (const Error&) {                        // the first error is told
+    }
+    throw;
   }
   outputs.close(whole);
   result.tracks = static_cast<std::int64_t>(tracks.size());
