@@ -404,6 +404,7 @@ TEST(Doctor, FindsTheNumericsRight) {
   const Outcome run = vepe("doctor --threads 1");
   EXPECT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_NE(run.out.find("kernel against fp64"), std::string::npos);
+  EXPECT_NE(run.out.find("BLAS         OpenBLAS, kernels for "), std::string::npos) << run.out;
 }
 
 TEST(Info, SaysWhatTheDefaultModelIs) {
