@@ -117,6 +117,13 @@ SmallTrunk::SmallTrunk(std::int64_t keypoints) {
 Tensor SmallTrunk::convolve(const torch::nn::Conv2d& conv, const Tensor& x, std::int64_t stride) const {
   const auto cast = [&](const Tensor& t) { return t.defined() && t.scalar_type() != compute_type_ ? t.to(compute_type_) : t; };
   const std::int64_t kernel = conv->weight.size(2), groups = conv->options.groups();
+  // oneDNN spreads sums over many channels among the threads, so that results depend on how many there are. A product of
+  // matrices does not, and takes the same time.
+  constexpr std::int64_t kLongSum = 256;
+  if (kernel == 1 && groups == 1 && stride == 1 && conv->weight.size(1) >= kLongSum && compute_type_ == torch::kFloat) {
+    const Tensor rows = at::linear(x.permute({0, 2, 3, 1}), cast(conv->weight).flatten(1), cast(conv->bias));
+    return rows.permute({0, 3, 1, 2});
+  }
   Tensor input = x;
   std::int64_t padding = kernel / 2;
   if (stride == 2) {
