@@ -9,7 +9,7 @@ namespace vepe::eval {
 CocoReport evaluate_coco(const std::filesystem::path& gt, const std::filesystem::path& predictions, const CocoOptions& options,
                          OksCurves* curves) {
   std::vector<formats::Skipped> skipped;
-  const formats::ReadOptions read{options.lenient, &skipped};
+  const formats::ReadOptions read{options.lenient, &skipped, options.threads};
   const formats::CocoDataset annotations = formats::read_coco(gt, read);
   const formats::JointSet* joints = formats::find_joint_set(annotations.poses.joint_names);
   if (!joints) {

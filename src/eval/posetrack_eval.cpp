@@ -62,7 +62,7 @@ void require_there(const fs::path& path) {
 
 SequenceCounts read_and_count(const SequenceFiles& files, const PoseEvalOptions& options) {
   std::vector<formats::Skipped> skipped;
-  const formats::ReadOptions read{options.lenient, &skipped};
+  const formats::ReadOptions read{options.lenient, &skipped, options.threads};
   formats::Sequence gt = formats::read_posetrack(files.gt, layout_of(options.protocol), read);
   gt.name = files.name;
   formats::Sequence predictions = read_predictions(files.predictions, read);

@@ -93,7 +93,8 @@ class ResultList {
 }  // namespace
 
 Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file,
-                       const AheadOptions& ahead_options) {
+                       AheadOptions ahead_options) {
+  if (ahead_options.threads == 0) ahead_options.threads = options.threads;
   JsonCursor cursor(text, file);
   ResultList list(name, text.size());
   std::optional<PersonsAhead> ahead;

@@ -453,7 +453,8 @@ std::string sequence_name(const std::string& path) {
 }
 
 CocoDataset parse_coco_like(std::string_view text, const std::string& name, CocoLike rules, const ReadOptions& options,
-                            MappedFile* file, const AheadOptions& ahead) {
+                            MappedFile* file, AheadOptions ahead) {
+  if (ahead.threads == 0) ahead.threads = options.threads;
   return Parser(text, name, rules, options, file, ahead).run();
 }
 

@@ -17,11 +17,11 @@ enum class CocoLike {
   kPoseTrack  // the joints are those of categories[0]; annotation ids may repeat; `keypoints` must be there
 };
 CocoDataset parse_coco_like(std::string_view text, const std::string& name, CocoLike rules, const ReadOptions& options,
-                            MappedFile* file = nullptr, const AheadOptions& ahead = {});
+                            MappedFile* file = nullptr, AheadOptions ahead = {});
 
 // `parse_coco_results` with the file that `text` is the map of, and a choice of threads.
 Sequence parse_results(std::string_view text, const std::string& name, const ReadOptions& options, MappedFile* file = nullptr,
-                       const AheadOptions& ahead = {});
+                       AheadOptions ahead = {});
 
 // The file name without folder and format suffix ("clips/a.jsonl" -> "a").
 std::string sequence_name(const std::string& path);

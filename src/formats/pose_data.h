@@ -99,6 +99,7 @@ struct ReadOptions {
   // that breaks off is read up to the break. Only a file that yields nothing still throws.
   bool lenient = false;
   std::vector<Skipped>* skipped = nullptr;  // receives the list; may be null
+  int threads = 0;                          // for large files; 0: one a core. What is read does not depend on it
 };
 
 }  // namespace vepe::formats
