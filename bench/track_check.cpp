@@ -3,6 +3,7 @@
 //
 //   track_check GT POSES [NAME=VALUE ..]       poses of `vepe predict --threshold 0.1 --save jsonl`
 //   track_check GT degrade [NAME=VALUE ..]     the annotated poses themselves, spoilt as a detector would (seed=1)
+//   .. videos=FOLDER                           with STEM.mp4 of each sequence: the colours of the clothes count as well
 //
 // GT: a PoseTrack18 file, or a folder of them; POSES: a JSON Lines file, or a folder with STEM.jsonl for each STEM.json. NAME=VALUE
 // sets an option of the tracker. A pose belongs to the person with whom it has an OKS of at least 0.4 over the joints they share;
@@ -26,6 +27,7 @@
 #include "formats/jsonl.h"
 #include "formats/posetrack.h"
 #include "infer/relink.h"
+#include "video/reader.h"
 
 namespace {
 
@@ -230,6 +232,12 @@ std::function<void(double)> option(vepe::infer::TrackerOptions& o, const std::st
   if (name == "weak_similarity") return [&o](double v) { o.weak_similarity = v; };
   if (name == "duplicate_oks") return [&o](double v) { o.duplicate_oks = v; };
   if (name == "alpha") return [&o](double v) { o.alpha = v; };
+  if (name == "colour") return [&o](double v) { o.colour = v; };
+  if (name == "even_likeness") return [&o](double v) { o.even_likeness = v; };
+  if (name == "least_motion") return [&o](double v) { o.least_motion = v; };
+  if (name == "most_motion") return [&o](double v) { o.most_motion = v; };
+  if (name == "clothes_memory") return [&o](double v) { o.clothes_memory = v; };
+  if (name == "clear_of_others") return [&o](double v) { o.clear_of_others = v; };
   throw vepe::Error(vepe::ErrorCode::kUsage, name, "no such option");
 }
 
@@ -243,12 +251,15 @@ int main(int argc, char** argv) {
   try {
     vepe::infer::TrackerOptions options;
     std::uint64_t seed = 1;
+    fs::path videos;
     for (int i = 3; i < argc; ++i) {
       const std::string text = argv[i];
       const auto equals = text.find('=');
       const double value = std::strtod(text.c_str() + std::min(text.size(), equals + 1), nullptr);
       if (text.starts_with("seed="))
         seed = static_cast<std::uint64_t>(value);
+      else if (text.starts_with("videos="))
+        videos = text.substr(equals + 1);
       else
         option(options, text.substr(0, equals))(value);
     }
@@ -268,6 +279,16 @@ int main(int argc, char** argv) {
       Sequence sequence = poses == "degrade"        ? degrade(truth, seed)
                           : fs::is_directory(poses) ? read_jsonl(poses / (file.stem().string() + ".jsonl"))
                                                     : read_jsonl(poses);
+      std::map<std::int64_t, vepe::video::Image> images;
+      vepe::infer::Pictures pictures;
+      if (!videos.empty()) {
+        vepe::video::VideoReader reader((videos / (file.stem().string() + ".mp4")).string());
+        for (vepe::video::Frame frame; reader.read(frame);) images[frame.index] = frame.image;
+        pictures = [&images](const Frame& frame) {
+          const auto found = images.find(frame.index);
+          return found == images.end() ? nullptr : &found->second;
+        };
+      }
       Counts counts;
       for (std::uint64_t variant = 0; variant < (poses == "degrade" ? 1 : kVariants); ++variant) {
         Sequence now = sequence, then = truth;
@@ -275,7 +296,7 @@ int main(int argc, char** argv) {
         vepe::Random random(seed, variant);
         for (Frame& frame : now.frames)
           std::erase_if(frame.persons, [&](const Person&) { return variant > 1 && random.chance(0.04); });
-        vepe::infer::relink(now, options);
+        vepe::infer::relink(now, options, pictures);
         counts.add(judge(then, now));
       }
       counts.print(file.stem().c_str());

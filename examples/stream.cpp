@@ -15,10 +15,11 @@ int main(int argc, char** argv) try {
   vepe::infer::TrackerOptions tracking;
   tracking.sigmas = vepe::formats::find_joint_set(engine.joint_set())->sigmas;
   vepe::infer::Tracker tracker(tracking);
+  const auto joints = vepe::infer::clothed_joints(*vepe::formats::find_joint_set(engine.joint_set()));
 
   const auto show = [&](const std::vector<vepe::infer::Estimate>& ready) {
     for (const auto& [frame, poses] : ready) {
-      const auto ids = tracker.update(poses);
+      const auto ids = tracker.update(poses, vepe::infer::describe_clothes(frame.image, poses, joints));
       for (std::size_t i = 0; i < poses.size(); ++i) {
         const auto& nose = poses[i].keypoints[0];
         std::printf("%.3f s  id %lld  score %.2f  nose %.0f %.0f\n", frame.pts_s, static_cast<long long>(ids[i]), poses[i].score,

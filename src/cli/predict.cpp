@@ -27,7 +27,7 @@ struct Arguments {
   std::string output, model, precision = "auto", temporal = "auto", save = "video,jsonl", frames, images_from, similarity_frames;
   int size = 0, max_people = 20;
   std::optional<double> threshold;  // default: by the kind of source
-  double alpha = infer::TrackerOptions{}.alpha;
+  double alpha = infer::TrackerOptions{}.alpha, colour = infer::TrackerOptions{}.colour;
   bool save_embeddings = false;
 };
 
@@ -106,6 +106,7 @@ class Predict {
     options_.save_video = save_.video;
     options_.formats = save_.formats;
     options_.alpha = arguments.alpha;
+    options_.colour = arguments.colour;
     options_.save_embeddings = arguments.save_embeddings;
     options_.save_similarity = save_.similarity;
     options_.similarity_frames = parse_frame_pair(arguments.similarity_frames);
@@ -263,6 +264,9 @@ void add_predict_command(CLI::App& app) {
   command->add_option("--temporal", arguments->temporal,
                       "Temporal phase: auto (where the model has one; single pictures without), on or off");
   command->add_option("--alpha", arguments->alpha, "Share of the look, against motion, in linking people to tracks")
+      ->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--colour", arguments->colour, "Weight of the colours of clothes in linking people to tracks; 0: not looked at")
       ->check(CLI::Range(0.0, 1.0));
   command->add_flag("--save-embeddings", arguments->save_embeddings, "Add each person's instance embedding to the JSON Lines");
   command->add_option("--similarity-frames", arguments->similarity_frames,

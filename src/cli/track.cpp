@@ -3,6 +3,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "cli/options.h"
@@ -12,12 +13,14 @@
 #include "formats/jsonl.h"
 #include "formats/prediction_writer.h"
 #include "infer/relink.h"
+#include "video/reader.h"
+#include "video/source.h"
 
 namespace vepe::cli {
 namespace {
 
 struct Arguments {
-  std::string poses, output, save = "jsonl";
+  std::string poses, output, video, save = "jsonl";
   infer::TrackerOptions tracking;
   bool quiet = false;
 };
@@ -38,6 +41,15 @@ std::vector<formats::Format> parse_save(const std::string& text) {
   return save;
 }
 
+video::VideoReader open_video(const std::string& name) {
+  const video::Expansion found = video::expand_sources({name});
+  if (!found.errors.empty()) throw found.errors.front();
+  if (found.sources.size() != 1) throw Error(ErrorCode::kUsage, "--video", name + " is not one video", "name one");
+  const video::Source& source = found.sources.front();
+  const video::ReaderOptions options{.threads = 1};
+  return source.pictures.empty() ? video::VideoReader(source.name, options) : video::VideoReader(source.pictures, options);
+}
+
 void run(const Arguments& arguments) {
   namespace fs = std::filesystem;
   set_log_level(arguments.quiet ? "warning" : "info");
@@ -45,11 +57,24 @@ void run(const Arguments& arguments) {
   const std::vector<formats::Format> save = parse_save(arguments.save);
   formats::Sequence sequence = formats::read_jsonl(arguments.poses);
   infer::RelinkReport report;
+  std::optional<video::VideoReader> reader;
+  video::Frame picture;
+  bool going = false;
+  infer::Pictures pictures;
+  if (!arguments.video.empty()) {
+    reader.emplace(open_video(arguments.video));
+    going = reader->read(picture);
+    pictures = [&](const formats::Frame& frame) -> const video::Image* {
+      while (going && picture.index < frame.index) going = reader->read(picture);
+      return going && picture.index == frame.index ? &picture.image : nullptr;
+    };
+  }
   try {
-    report = infer::relink(sequence, arguments.tracking);
+    report = infer::relink(sequence, arguments.tracking, pictures);
   } catch (const Error& error) {
     throw error.at(arguments.poses);
   }
+  if (reader && !going) spdlog::warn("{}: ends before the poses do; without colours from there on", arguments.video);
   if (report.people > 0 && report.embeddings == 0) {
     spdlog::warn("{}: no embeddings, so motion and pose alone decide (predict --save-embeddings writes them)", arguments.poses);
   } else if (report.embeddings < report.people) {
@@ -87,6 +112,9 @@ void add_track_command(CLI::App& app) {
   command->add_option("-o,--output", arguments->output, "Folder for the results");
   command->add_option("--save", arguments->save, "List of jsonl, posetrack, csv, mot");
   command->add_option("--alpha", tracking.alpha, "Share of the look, against motion, in linking people to tracks")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--video", arguments->video, "The video of the poses; with it the colours of clothes count");
+  command->add_option("--colour", tracking.colour, "Weight of the colours of clothes in linking people to tracks, with --video")
       ->check(CLI::Range(0.0, 1.0));
   command
       ->add_option("--threshold", tracking.start_threshold,

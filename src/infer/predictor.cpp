@@ -237,6 +237,8 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
   tracking.start_threshold = options.threshold;
   tracking.keep_threshold = kKeepShare * options.threshold;
   tracking.alpha = options.alpha;
+  tracking.colour = options.colour;
+  const ClothedJoints joints = clothed_joints(*formats::find_joint_set(engine.joint_set()));
   Tracker tracker(tracking);
   Stream stream(engine, !picture || options.temporal_pictures);
   std::set<std::int64_t> tracks;
@@ -265,7 +267,10 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
       for (Estimate& estimate : ready) {
         Predicted item;
         std::vector<Pose>& poses = estimate.poses;
-        const std::vector<std::int64_t> ids = picture ? std::vector<std::int64_t>(poses.size(), -1) : tracker.update(poses);
+        std::vector<Clothes> clothes;
+        if (!picture && options.colour > 0) clothes = describe_clothes(estimate.frame.image, poses, joints);
+        const std::vector<std::int64_t> ids =
+            picture ? std::vector<std::int64_t>(poses.size(), -1) : tracker.update(poses, clothes);
         for (std::size_t i = 0; i < poses.size(); ++i) {
           // In a video whoever has no track is a second pose on somebody, or a weak one that nobody waits for.
           if (ids[i] < 0 && (!picture || poses[i].score < static_cast<float>(options.threshold))) continue;

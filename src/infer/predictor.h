@@ -25,7 +25,7 @@ struct PredictOptions {
   std::vector<formats::Format> formats;  // files beside it
   video::FrameRange range;
   double threshold = kDefaultVideoThreshold;  // poses that are written; tracks may go on at kKeepShare of it
-  double alpha = TrackerOptions{}.alpha;
+  double alpha = TrackerOptions{}.alpha, colour = TrackerOptions{}.colour;
   bool temporal_pictures = false;  // a single picture goes through the temporal phase as a video of one frame
   bool save_embeddings = false;    // in the JSON Lines
   bool save_similarity = false;    // picture of who looks like whom in two frames (infer/similarity.h)

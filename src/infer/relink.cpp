@@ -49,8 +49,11 @@ std::vector<float> unit(std::vector<float> embedding) {
 
 }  // namespace
 
-RelinkReport relink(formats::Sequence& sequence, TrackerOptions options) {
+RelinkReport relink(formats::Sequence& sequence, TrackerOptions options, const Pictures& pictures) {
   RelinkReport report;
+  const formats::JointSet* joint_set = formats::find_joint_set(sequence.joint_names);
+  const bool coloured = pictures && joint_set && options.colour > 0;
+  const ClothedJoints joints = coloured ? clothed_joints(*joint_set) : ClothedJoints{};
   if (options.sigmas.empty()) options.sigmas = sigmas_of(sequence);
   const std::size_t count = options.sigmas.size();
   std::size_t length = 0;
@@ -78,7 +81,10 @@ RelinkReport relink(formats::Sequence& sequence, TrackerOptions options) {
       poses.push_back(std::move(pose));
       people.push_back(&person);
     }
-    const std::vector<std::int64_t> ids = tracker.update(poses);
+    std::vector<Clothes> clothes;
+    const video::Image* picture = coloured && !poses.empty() ? pictures(frame) : nullptr;
+    if (picture) clothes = describe_clothes(*picture, poses, joints);
+    const std::vector<std::int64_t> ids = tracker.update(poses, clothes);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (ids[i] < 0) continue;
       people[i]->track_id = ids[i];

@@ -14,18 +14,43 @@ constexpr double kAreaOfBox = 0.52;   // share of a person's box that the person
 constexpr double kBoxOfExtent = 1.3;  // a person's box against the extent of the keypoints
 constexpr double kWiden = 2.0;        // a prediction one frame on is this much less exact than an annotation
 constexpr float kVelocitySmoothing = 0.3f;
-constexpr double kAnyPair = 1e-3;  // what a pair is worth beyond its similarity
-constexpr double kFarthest = 4;    // lengths of the body that a lost person is looked for around
+constexpr double kAnyPair = 1e-3;       // what a pair is worth beyond its similarity
+constexpr double kColourEvidence = 12;  // log-odds of a whole likeness at full weight
+constexpr double kFarthest = 4;         // lengths of the body that a lost person is looked for around
+
+struct Extent {
+  float x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
+  float width() const { return std::max(1.f, x1 - x0); }
+  float height() const { return std::max(1.f, y1 - y0); }
+};
+
+Extent extent_of(const std::vector<PoseKeypoint>& keypoints) {
+  Extent extent;
+  for (const PoseKeypoint& p : keypoints) {
+    extent.x0 = std::min(extent.x0, p.x), extent.x1 = std::max(extent.x1, p.x);
+    extent.y0 = std::min(extent.y0, p.y), extent.y1 = std::max(extent.y1, p.y);
+  }
+  return extent;
+}
 
 double area_of(const std::vector<PoseKeypoint>& keypoints) {
-  float x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
-  for (const PoseKeypoint& p : keypoints) {
-    x0 = std::min(x0, p.x), x1 = std::max(x1, p.x);
-    y0 = std::min(y0, p.y), y1 = std::max(y1, p.y);
-  }
-  const double width = std::max(1.f, x1 - x0), height = std::max(1.f, y1 - y0);
+  const Extent extent = extent_of(keypoints);
+  const double width = extent.width(), height = extent.height();
   // A person seen from the side or in part has a thin extent; the longer side tells the size better.
   return kAreaOfBox * kBoxOfExtent * std::max(width, 0.4 * height) * std::max(height, 0.4 * width);
+}
+
+// Share of a person's extent that the extent of another one covers.
+double covered(const std::vector<PoseKeypoint>& person, const std::vector<PoseKeypoint>& other) {
+  const Extent a = extent_of(person), b = extent_of(other);
+  const double width = std::min(a.x1, b.x1) - std::max(a.x0, b.x0), height = std::min(a.y1, b.y1) - std::max(a.y0, b.y0);
+  return width > 0 && height > 0 ? width * height / (static_cast<double>(a.width()) * static_cast<double>(a.height())) : 0;
+}
+
+// What evidence of `log_odds` makes of a probability.
+double updated(double probability, double log_odds) {
+  const double factor = std::exp(log_odds);
+  return probability * factor / (probability * factor + 1 - probability);
 }
 
 // Both of length 1.
@@ -65,6 +90,13 @@ Tracker::Tracker(TrackerOptions options) : options_(std::move(options)) {
     throw Error(ErrorCode::kUsage, name, std::to_string(value) + " is not from 0 to 1", "choose a number from 0 to 1");
   };
   check("alpha", options_.alpha);
+  check("colour", options_.colour);
+  check("even likeness", options_.even_likeness);
+  if (!(options_.least_motion >= 0 && options_.least_motion <= options_.most_motion && options_.most_motion <= 1)) {
+    throw Error(ErrorCode::kUsage, "bounds of motion", "they are not in order from 0 to 1", "choose 0 <= least <= most <= 1");
+  }
+  check("memory of clothes", options_.clothes_memory);
+  check("share that others cover", options_.clear_of_others);
   check("start threshold", options_.start_threshold);
   check("keep threshold", options_.keep_threshold);
   check("least similarity", options_.min_similarity);
@@ -89,8 +121,17 @@ bool Tracker::within_reach(const Track& track, const Pose& pose) const {
   return std::hypot(dx, dy) <= std::min(options_.reach * steps, kFarthest) * std::sqrt(track.area);
 }
 
-double Tracker::similarity(const Track& track, const Pose& pose) const {
+double Tracker::motion_and_clothes(const Track& track, const Pose& pose, const Clothes& clothes) const {
   const double motion = this->motion(track, pose);
+  const auto alike = options_.colour > 0 ? likeness(track.clothes, clothes) : std::nullopt;
+  if (!alike) return motion;
+  const double least = within_reach(track, pose) ? options_.least_motion : 0;
+  return updated(std::clamp(motion, least, options_.most_motion),
+                 kColourEvidence * options_.colour * (*alike - options_.even_likeness));
+}
+
+double Tracker::similarity(const Track& track, const Pose& pose, const Clothes& clothes) const {
+  const double motion = motion_and_clothes(track, pose, clothes);
   const bool by_motion = motion >= options_.min_similarity;
   if (track.embedding.empty() || pose.embedding.empty()) return by_motion ? motion : 0;
   const double looks = cosine(track.embedding, pose.embedding);
@@ -136,8 +177,8 @@ bool Tracker::is_duplicate(const std::vector<Pose>& poses, std::size_t p, const 
 }
 
 // Gives `candidates` among the poses to the tracks that have none yet, where the similarity is at least `least`.
-void Tracker::link(const std::vector<Pose>& poses, const std::vector<std::size_t>& candidates, double least,
-                   std::vector<std::int64_t>& ids) {
+void Tracker::link(const std::vector<Pose>& poses, const std::vector<Clothes>& clothes, const std::vector<std::size_t>& candidates,
+                   double least, std::vector<std::int64_t>& ids) {
   std::vector<Track*> free;
   for (Track& track : tracks_) {
     if (!track.linked) free.push_back(&track);
@@ -146,7 +187,7 @@ void Tracker::link(const std::vector<Pose>& poses, const std::vector<std::size_t
   std::vector<double> costs(free.size() * candidates.size(), 0);
   for (std::size_t t = 0; t < free.size(); ++t) {
     for (std::size_t c = 0; c < candidates.size(); ++c) {
-      const double value = similarity(*free[t], poses[candidates[c]]);
+      const double value = similarity(*free[t], poses[candidates[c]], clothes[candidates[c]]);
       if (value > 0 && value >= least) costs[t * candidates.size() + c] = least - value - kAnyPair;
     }
   }
@@ -158,6 +199,21 @@ void Tracker::link(const std::vector<Pose>& poses, const std::vector<std::size_t
     ids[candidates[c]] = free[t]->id;
     free[t]->linked = true;
     follow(*free[t], poses[candidates[c]]);
+  }
+}
+
+// From confident poses with nobody in front of or behind them.
+void Tracker::learn_clothes(const std::vector<Pose>& poses, const std::vector<Clothes>& clothes,
+                            const std::vector<std::int64_t>& ids) {
+  for (std::size_t p = 0; p < poses.size(); ++p) {
+    if (ids[p] < 0 || clothes[p].empty() || poses[p].score < static_cast<float>(options_.start_threshold)) continue;
+    bool clear = true;
+    for (std::size_t q = 0; q < poses.size() && clear; ++q) {
+      clear = q == p || ids[q] < 0 || covered(poses[p].keypoints, poses[q].keypoints) <= options_.clear_of_others;
+    }
+    if (!clear) continue;
+    const auto track = std::find_if(tracks_.begin(), tracks_.end(), [&](const Track& t) { return t.id == ids[p]; });
+    blend_clothes(track->clothes, clothes[p], options_.clothes_memory);
   }
 }
 
@@ -173,8 +229,14 @@ void Tracker::check_embeddings(const std::vector<Pose>& poses) {
   }
 }
 
-std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
+std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses, const std::vector<Clothes>& given) {
   check_embeddings(poses);
+  if (!given.empty() && given.size() != poses.size()) {
+    throw Error(ErrorCode::kUsage, "clothes", std::to_string(given.size()) + " for " + std::to_string(poses.size()) + " poses",
+                "describe each pose, or none");
+  }
+  const std::vector<Clothes> nobodys(given.empty() ? poses.size() : 0);
+  const std::vector<Clothes>& clothes = given.empty() ? nobodys : given;
   std::vector<std::int64_t> ids(poses.size(), -1);
   for (Track& track : tracks_) track.linked = false;
 
@@ -183,11 +245,11 @@ std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
   for (std::size_t p = 0; p < poses.size(); ++p) {
     if (poses[p].score >= start) strong.push_back(p);
   }
-  link(poses, strong, options_.min_similarity, ids);
+  link(poses, clothes, strong, options_.min_similarity, ids);
   for (std::size_t p = 0; p < poses.size(); ++p) {
     if (poses[p].score < start && poses[p].score >= keep && !is_duplicate(poses, p, ids)) weak.push_back(p);
   }
-  link(poses, weak, options_.weak_similarity, ids);
+  link(poses, clothes, weak, options_.weak_similarity, ids);
 
   for (Track& track : tracks_) track.missed += !track.linked;
   std::erase_if(tracks_, [&](const Track& track) { return track.missed > options_.max_missed; });
@@ -198,6 +260,7 @@ std::vector<std::int64_t> Tracker::update(const std::vector<Pose>& poses) {
     remember(track.embedding, poses[p].embedding);
     tracks_.push_back(std::move(track));
   }
+  learn_clothes(poses, clothes, ids);
   return ids;
 }
 

@@ -187,6 +187,63 @@ TEST(Tracker, OneJumpTurnsTheVelocityLittle) {
   EXPECT_EQ(tracker.update({person(2, 0)})[0], 1);
 }
 
+// Clothes of one colour each, as describe_clothes gives them.
+Clothes clothes_of(std::array<std::uint8_t, 3> colour) {
+  video::Image image{100, 100, {}};
+  for (int i = 0; i < 100 * 100; ++i) image.pixels.insert(image.pixels.end(), colour.begin(), colour.end());
+  return describe_clothes(image, person(30, 20), {{0, 1}, {2, 3}, {-1, -1}, {-1, -1}});
+}
+const Clothes kRedClothes = clothes_of({170, 40, 45}), kBlueClothes = clothes_of({40, 60, 150});
+
+// The meeting above: who turns back is told by the clothes alone.
+std::vector<std::vector<std::int64_t>> ids_of_a_meeting_in(const Clothes& left_clothes, const Clothes& right_clothes,
+                                                           double colour = TrackerOptions{}.colour) {
+  TrackerOptions chosen = options();
+  chosen.colour = colour;
+  Tracker tracker(chosen);
+  std::vector<std::vector<std::int64_t>> ids;
+  for (int t = 0; t <= 40; ++t) {
+    const float away = std::abs(6.f * static_cast<float>(20 - t));
+    // While they overlap both show the clothes of the one in front, which must not be learnt.
+    ids.push_back(tracker.update({person(200 - away, 20), person(200 + away, 22)},
+                                 {left_clothes, away < 10 && !right_clothes.empty() ? left_clothes : right_clothes}));
+  }
+  return ids;
+}
+
+TEST(Tracker, ClothesKeepTheIdsOfPeopleWhoMeetAndTurnBack) {
+  const auto by_colour = ids_of_a_meeting_in(kRedClothes, kBlueClothes), by_motion = ids_of_a_meeting(false);
+  EXPECT_EQ(by_colour.front(), by_colour.back());
+  EXPECT_NE(by_motion.front(), by_motion.back());
+  EXPECT_EQ(ids_of_a_meeting_in(kRedClothes, kBlueClothes, 0), by_motion);
+  EXPECT_EQ(ids_of_a_meeting_in(kRedClothes, kRedClothes).back(), by_motion.back());  // nothing to tell them apart by
+  EXPECT_EQ(ids_of_a_meeting_in({}, {}), by_motion);                                  // unknown clothes change nothing
+  EXPECT_EQ(ids_of_a_meeting_in(kRedClothes, {}).size(), 41u);
+}
+
+TEST(Tracker, FindsWhoWasHiddenByClothesAndOnlyNearby) {
+  const auto id_after_gap = [](float x, const Clothes& clothes) {
+    TrackerOptions chosen = options();
+    chosen.max_missed = 30;
+    Tracker tracker(chosen);
+    for (int t = 0; t < 5; ++t) tracker.update({person(100, 0)}, {kRedClothes});
+    for (int t = 0; t < 30; ++t) tracker.update({});
+    return tracker.update({person(x, 0)}, {clothes})[0];
+  };
+  EXPECT_EQ(id_after_gap(220, kRedClothes), 1);
+  EXPECT_EQ(id_after_gap(220, kBlueClothes), 2);
+  EXPECT_EQ(id_after_gap(220, {}), 2);
+  EXPECT_EQ(id_after_gap(900, kRedClothes), 2);
+}
+
+TEST(Tracker, OneFrameOfOtherClothesDoesNotEndATrack) {
+  Tracker tracker(options());
+  for (int t = 0; t < 5; ++t) tracker.update({person(0, 0)}, {kRedClothes});
+  EXPECT_EQ(tracker.update({person(0, 0)}, {kBlueClothes})[0], 1);
+  EXPECT_EQ(tracker.update({person(0, 0)}, {{}})[0], 1);
+  EXPECT_EQ(tracker.update({person(0, 0)}, {kRedClothes})[0], 1);
+}
+
 TEST(Tracker, RefusesWhatItCannotCompare) {
   Tracker tracker(options());
   tracker.update({with_look(person(0, 0), {1, 0})});
@@ -197,6 +254,9 @@ TEST(Tracker, RefusesWhatItCannotCompare) {
     EXPECT_THROW(Tracker{wrong}, Error);
   };
   refused([](TrackerOptions& o) { o.alpha = 1.5; });
+  EXPECT_THROW(tracker.update({person(0, 0)}, {kRedClothes, kBlueClothes}), Error);
+  refused([](TrackerOptions& o) { o.colour = -0.1; });
+  refused([](TrackerOptions& o) { o.even_likeness = 1.5; });
   refused([](TrackerOptions& o) { o.start_threshold = -0.1; });
   refused([](TrackerOptions& o) { o.keep_threshold = 2; });
   refused([](TrackerOptions& o) { o.min_similarity = std::nan(""); });
