@@ -18,11 +18,11 @@ namespace vepe::eval {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 // A 4 x 3 PNG, and the first bytes of a JPEG of 640 x 480.
-const std::string kPng("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x03\x08\x02\0\0\0", 29);
-const std::string kJpeg("\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x11\x08\x01\xe0\x02\x80\x03\x01\x22\0",
-                        39);
+const std::string kPng = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x03\x08\x02\0\0\0"s;
+const std::string kJpeg = "\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x11\x08\x01\xe0\x02\x80\x03\x01\x22\0"s;
 
 PoseEvalResult pose_result() {
   PoseEvalOptions options;
