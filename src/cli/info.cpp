@@ -30,8 +30,9 @@ void add_parameters(const torch::nn::Module& module, std::map<std::string, std::
 void print_temporal(model::Vepe& temporal, const model::SpatialOutput& output, const model::Detections& detections) {
   const model::TemporalConfig& config = temporal.config();
   std::string parts;
-  for (const auto& [on, name] : {std::pair(config.stpe, "STPE"), std::pair(config.icm, "instance queries"),
-                                 std::pair(config.stdme, "STDME"), std::pair(config.stpd, "STPD")}) {
+  for (const auto& [on, name] :
+       {std::pair(config.stpe, "STPE"), std::pair(config.icm, "instance queries"), std::pair(config.stdme, "STDME"),
+        std::pair(config.stpd, "STPD"), std::pair(config.propagate, "query propagation")}) {
     if (on) parts += (parts.empty() ? "" : ", ") + std::string(name);
   }
   std::cout << fmt::format("\ntemporal phase: {} frames, {} window, {}; poses come {} frame(s) late\n", config.frames,

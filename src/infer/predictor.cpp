@@ -310,7 +310,7 @@ PredictResult predict_source(Engine& engine, const video::Source& source, const 
   } catch (...) {
     try {
       if (result.frames > 0) outputs.close(false);  // the frames that are done stay
-    } catch (const Error&) {                        // the first error is told
+    } catch (...) {                                 // the first error is told
     }
     throw;
   }
