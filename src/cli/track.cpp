@@ -66,7 +66,12 @@ void run(const Arguments& arguments) {
     going = reader->read(picture);
     pictures = [&](const formats::Frame& frame) -> const video::Image* {
       while (going && picture.index < frame.index) going = reader->read(picture);
-      return going && picture.index == frame.index ? &picture.image : nullptr;
+      if (!going || picture.index != frame.index) return nullptr;
+      if (frame.width > 0 && (picture.image.width != frame.width || picture.image.height != frame.height)) {
+        throw Error(ErrorCode::kInput, arguments.video, "its frames have another size than those of the poses",
+                    "name the video that the poses come from");
+      }
+      return &picture.image;
     };
   }
   try {
